@@ -1,0 +1,1 @@
+"""dissem: queue, approve, publish, archive and report a city's releases on every platform, once and only once."""

@@ -1,0 +1,1 @@
+"""Channels: the adapter contract, and one adapter a platform. Knows nothing of queues, rows or settings files."""

@@ -1,0 +1,281 @@
+"""The contract between dissem and the code that speaks for a channel.
+
+An adapter knows one platform and nothing else: values in, a Receipt or a named error out. It does not retry, log,
+check lengths or wait; others do that once for all. How to write one: CONTRIBUTING.md.
+"""
+
+import hashlib
+import re
+import unicodedata
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from dissem.channels.client import Network
+from dissem.channels.errors import Refused, Uncertain
+
+KINDS = ("press_release", "photo", "infographic", "video")
+COUNTS = ("views", "reach", "likes", "comments", "shares", "saves", "clicks", "watch_seconds")
+
+
+class Certainty(StrEnum):
+    """What can be known after an answer was lost."""
+
+    KEYED = "keyed"  # a key or name we choose: read, then send again with the same key
+    STAGED = "staged"  # an invisible object exists first: ask it, then flip it again
+    READABLE = "readable"  # our own posts can be listed: look for the fingerprint
+    BLIND = "blind"  # nothing can be looked up: a person decides
+
+
+class Stage(StrEnum):
+    """How far a published part is."""
+
+    PUBLIC = "public"
+    PROCESSING = "processing"  # accepted, the platform still works on it: `confirm` asks
+    HANDED = "handed"  # given to a person to post
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a platform takes and can do. Text lengths by the adapter's own `length`, sizes in bytes, sides in pixels."""
+
+    label: str  # as people call it: "Mastodon"
+    text: int | None  # longest text; None: no limit
+    caption: int | None = None  # longest text beside media, where it is shorter than `text`
+    api: str = ""  # API version this was written for
+    sunset: date | None = None  # last day of that version, if the platform says so
+    images: int = 0  # most images in one part
+    videos: int = 0
+    mixed: bool = False  # images and video in one part
+    needs_media: bool = False  # no post without a picture or video
+    image_types: frozenset[str] = frozenset({"image/jpeg", "image/png"})
+    image_bytes: int = 8 * 2**20
+    image_side: int = 8192
+    video_types: frozenset[str] = frozenset({"video/mp4"})
+    video_bytes: int = 100 * 2**20
+    video_seconds: float | None = None  # longest video; None: no limit known
+    alt: int = 0  # longest alt text it carries; 0: none
+    link: Literal["text", "field"] = "text"  # where the link goes: into the text, or a field of its own
+    tags: Literal["text", "field"] = "text"
+    titled: bool = False  # has a title of its own, so the text does not repeat it
+    full: bool = False  # shows the whole body as HTML instead of a shortened text
+    threads: bool = False  # a long text may go on in a chain of parts
+    prepares_text: bool = False  # `prepare` has steps even without attachments
+    counts: frozenset[str] = frozenset()  # which of COUNTS it can read; others are "unavailable"
+    batch: int = 1  # receipts one `measure` request can carry
+    ahead: timedelta = timedelta(hours=12)  # how far before the due time `prepare` may run
+    lag: timedelta = timedelta(seconds=10)  # how late a new post may show up in `find`
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """One file to send: already fitting, its metadata removed, its bytes named by *sha256*."""
+
+    sha256: str
+    path: Path
+    type: str  # MIME type
+    size: int  # bytes
+    width: int  # as shown, pixels
+    height: int
+    duration: float | None = None  # seconds
+    alt: str = ""
+    url: str | None = None  # a public address, for platforms that fetch
+
+    @property
+    def is_video(self) -> bool:
+        return self.type.startswith("video/")
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Proof of one published (or accepted) part. *also*: further ids, as of the other photos of an album."""
+
+    id: str
+    url: str | None = None
+    also: tuple[str, ...] = ()
+    stage: Stage = Stage.PUBLIC
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one `publish` makes public, frozen at submit. *after*: the receipt of the part it continues."""
+
+    key: str  # the same for every try of this part and content, different for any other
+    kind: str  # of the release: one of KINDS
+    title: str
+    text: str  # fits the platform; link and tags inside unless facts say they have fields
+    body: str  # the whole text as Markdown
+    tags: tuple[str, ...] = ()  # without the hash sign
+    attachments: tuple[Attachment, ...] = ()
+    link: str | None = None
+    language: str = "id"
+    created: datetime | None = None
+    agency: str = ""  # name of the agency
+    after: Receipt | None = None
+
+    def frozen(self) -> dict[str, Any]:
+        """As JSON, for the row and the content hash; files are named by their SHA-256 alone."""
+        data = asdict(self)
+        data["created"] = self.created and self.created.isoformat()
+        data["attachments"] = [
+            {k: v for k, v in asdict(a).items() if k not in ("path", "url")} for a in self.attachments
+        ]
+        del data["after"]
+        return data
+
+    @classmethod
+    def thawed(cls, data: Mapping[str, Any], paths: Mapping[str, Path], after: Receipt | None = None) -> "Part":
+        """The part of `frozen` JSON; *paths* says where each SHA-256 lies."""
+        attachments = tuple(Attachment(path=paths[a["sha256"]], **a) for a in data["attachments"])
+        created = data["created"] and datetime.fromisoformat(data["created"])
+        known = {**data, "attachments": attachments, "created": created, "tags": tuple(data["tags"])}
+        return cls(**known, after=after)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `prepare` has made at the platform so far, as JSON: ids, handles, offsets. Good until *expires*."""
+
+    data: Mapping[str, Any] = field(default_factory=dict)
+    expires: datetime | None = None
+
+    def get(self, name: str, default: Any = ()) -> Any:
+        return self.data.get(name, default)
+
+    def having(self, **values: Any) -> "Prepared":
+        """With *values* set."""
+        return replace(self, data={**self.data, **values})
+
+    def adding(self, name: str, item: Any) -> "Prepared":
+        """With *item* appended to the list *name*."""
+        return self.having(**{name: [*self.get(name), item]})
+
+    def until(self, expires: datetime) -> "Prepared":
+        """Good until *expires*, or until an earlier moment set before."""
+        return replace(self, expires=min(expires, self.expires) if self.expires else expires)
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who the channel is at the platform. *expires*: when the token ends, None if it does not or nobody knows."""
+
+    id: str
+    name: str
+    url: str | None = None
+    scopes: tuple[str, ...] = ()
+    expires: datetime | None = None
+    limits: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Engagement of one publication, whole totals at this moment. None: the platform does not say (never 0)."""
+
+    views: int | None = None
+    reach: int | None = None
+    likes: int | None = None  # every kind of reaction
+    comments: int | None = None
+    shares: int | None = None
+    saves: int | None = None
+    clicks: int | None = None
+    watch_seconds: int | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Gone:
+    """The publication is no longer at the platform."""
+
+
+class Adapter(ABC):
+    """Speaks for one account on one platform. One object serves one channel; several threads may use it."""
+
+    platform: ClassVar[str]
+    facts: ClassVar[Facts]
+
+    class Settings(BaseModel):
+        """Settings of a channel. A field of type SecretStr is a secret: sealed in the database, never shown."""
+
+        model_config = ConfigDict(extra="forbid", frozen=True)
+
+        on_absent: Literal["hold", "resend_once"] = Field("hold", description="after a lost answer and two looks")
+        gap: float = Field(0, ge=0, description="least seconds between two posts of this channel")
+
+    def __init__(self, settings: Any, *, network: Network, account: str = "") -> None:
+        """*account*: the remote id that `check` answered when the channel was connected, empty before."""
+        self.settings = settings
+        self.network = network
+        self.account = account
+
+    @classmethod
+    def length(cls, text: str) -> int:
+        """Length of *text* as the platform counts it. Counted in code points unless overridden."""
+        return len(text)
+
+    def certainty(self, part: Part) -> Certainty:
+        """What can be known about *part* after a lost answer."""
+        return Certainty.BLIND
+
+    @abstractmethod
+    def check(self) -> Account:
+        """Ask the platform who we are: a read, also the probe of a breaker."""
+
+    def renew(self) -> Mapping[str, SecretStr] | None:
+        """Fresh secrets where tokens end, to be stored before their first use; None where they do not."""
+        return None
+
+    def prepare(self, part: Part, prepared: Prepared) -> Iterator[Prepared]:
+        """Do what is not public, safe to repeat; yield after every finished step, which is saved at once.
+
+        Starts from *prepared*, which holds the steps finished before; yields nothing if there is nothing to do.
+        """
+        yield from ()
+
+    @abstractmethod
+    def publish(self, part: Part, prepared: Prepared) -> Receipt:
+        """THE irrevocable request: one, never retried inside. Raises Uncertain unless surely not accepted."""
+
+    def confirm(self, receipt: Receipt) -> Receipt:
+        """Is a PROCESSING receipt public by now? NotYet while it is not, Refused if the platform gave up."""
+        return receipt
+
+    def find(self, part: Part, prepared: Prepared, since: datetime) -> Sequence[Receipt]:
+        """Every post of ours, made after *since*, that is *part*. Empty: looked completely and it is not there.
+
+        Raises Uncertain when the platform cannot tell (listing failed, incomplete, or there is none).
+        """
+        raise Uncertain("The platform cannot be asked whether the post is there.")
+
+    def measure(self, receipts: Sequence[Receipt]) -> Mapping[str, Counts | Gone]:
+        """Engagement by receipt id, for at most `facts.batch` receipts; an id that is missing could not be read now."""
+        return {}
+
+    def remove(self, receipt: Receipt) -> None:
+        """Take the post down; one that is gone already counts as done."""
+        raise Refused("This platform does not let dissem remove posts.", hint="Remove it there by hand.")
+
+
+_LINK = re.compile(r"https?://\S+|\b[\w.-]+\.[a-z]{2,}/\S*", re.IGNORECASE)
+
+
+def plain(text: str) -> str:
+    """*text* as it is compared: without links, NFC, case folded, blanks collapsed, the first 200 characters."""
+    folded = unicodedata.normalize("NFC", _LINK.sub(" ", text)).casefold()
+    return " ".join(folded.split())[:200].strip()
+
+
+def same_text(ours: str, theirs: str) -> bool:
+    """Whether *theirs*, read back from a platform, is *ours*, whatever was done to links, blanks and case."""
+    return plain(ours) == plain(theirs)
+
+
+def fingerprint(part: Part) -> str:
+    """SHA-256, hexadecimal, of the compared text with number and types of the attachments: what was sent, in short."""
+    shape = [a.type for a in part.attachments]
+    return hashlib.sha256(f"{plain(part.text)}\n{len(shape)} {' '.join(shape)}".encode()).hexdigest()

@@ -1,0 +1,300 @@
+"""The one way out: `requests` with time-outs, a size cap, judged addresses, and answers turned into named errors.
+
+A call is either *irrevocable* (something may become public by it) or not. For an irrevocable one everything that does
+not prove "not accepted" is Uncertain; for the others the same trouble is Unreachable and may simply be tried again.
+"""
+
+import ipaddress
+import json as jsonlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    MaxRetryError,
+    NameResolutionError,
+    NewConnectionError,
+    ProxyError,
+    SSLError,
+)
+
+from dissem.channels.errors import ChannelError, Refused, Throttled, Unauthorized, Uncertain, Unreachable
+
+CONNECT, READ, TOTAL = (
+    10.0,
+    60.0,
+    75.0,
+)  # seconds; TOTAL bounds one request, the lease of a publishing delivery is longer
+IDLE = 2.0  # seconds after which a pooled connection is too old for an irrevocable call
+LARGEST = 5 * 2**20  # bytes of an answer
+LONGEST_WAIT = timedelta(hours=24)  # a longer Retry-After is not believed
+
+_NOT_SENT = (ConnectTimeoutError, NewConnectionError, NameResolutionError, SSLError, ProxyError)
+_RESERVED = tuple(ipaddress.ip_network(n) for n in ("192.0.0.0/24", "64:ff9b::/96", "2002::/16", "2001::/32"))
+
+
+@dataclass(frozen=True)
+class Network:
+    """Where requests may go: public https addresses, and *allow_hosts* (also private, also plain http)."""
+
+    allow_hosts: frozenset[str] = frozenset()
+
+    def judge(self, host: str, port: int) -> str:
+        """One address of *host* to connect to, after all of its addresses were found public."""
+        found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+        if host not in self.allow_hosts and not all(_is_public(a) for a in found):
+            raise _forbidden(host)
+        return found[0]
+
+    def check(self, url: str) -> None:
+        """Raise Unauthorized unless *url* is https, or its host is allowed."""
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in self.allow_hosts):
+            raise _forbidden(parts.hostname or url)
+
+
+def _is_public(address: str) -> bool:
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    # is_global alone lets multicast, NAT64 and 6to4 forms of private addresses through
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved or any(ip in n for n in _RESERVED))
+
+
+def _forbidden(host: str) -> Unauthorized:
+    return Unauthorized(
+        "The address {host} is not a public https address, so dissem does not send anything there.",
+        hint="If it is meant, add it to allow_hosts under [network] in config.toml.",
+        host=host,
+    )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer, read whole. Header names are case-insensitive."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    irrevocable: bool
+
+    def json(self) -> Any:
+        """The JSON in it; trouble reading it is Uncertain after an irrevocable call, else Unreachable."""
+        try:
+            return jsonlib.loads(self.content)
+        except ValueError as error:
+            raise doubt(self.irrevocable, "The platform's answer could not be read.") from error
+
+    def member(self, *path: str | int) -> Any:
+        """What stands at *path* in the JSON: `member("data", "id")`; a hole on the way is as bad as no JSON."""
+        found = self.json()
+        for step in path:
+            try:
+                found = found[step]
+            except (KeyError, IndexError, TypeError) as error:
+                raise doubt(self.irrevocable, "The platform's answer lacks what was asked for.") from error
+        return found
+
+
+def doubt(irrevocable: bool, text: str, **values: str | int) -> ChannelError:
+    """Uncertain for an irrevocable call, Unreachable for any other."""
+    kind: Callable[..., ChannelError] = Uncertain if irrevocable else Unreachable
+    return kind(text, **values)
+
+
+Translate = Callable[[Answer], ChannelError | None]
+
+
+class Client:
+    """Calls one platform. *translate* turns the platform's own error answers (status >= 400) into named errors first;
+    where it answers None the status decides."""
+
+    def __init__(
+        self,
+        base: str,
+        *,
+        network: Network,
+        auth: requests.auth.AuthBase | None = None,
+        bearer: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        translate: Translate | None = None,
+    ) -> None:
+        network.check(base)
+        self.base = base.rstrip("/")
+        self.network = network
+        self.auth = auth
+        self.headers = {
+            "User-Agent": "dissem",
+            **({"Authorization": f"Bearer {bearer}"} if bearer else {}),
+            **(headers or {}),
+        }
+        self.translate = translate
+        self._mine = threading.local()
+
+    def get(self, path: str, **options: Any) -> Answer:
+        return self.call("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> Answer:
+        return self.call("POST", path, **options)
+
+    def put(self, path: str, **options: Any) -> Answer:
+        return self.call("PUT", path, **options)
+
+    def delete(self, path: str, **options: Any) -> Answer:
+        return self.call("DELETE", path, **options)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        irrevocable: bool = False,
+        total: float | None = TOTAL,
+        headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Answer:
+        """One request; *path* is under the base address or a whole https URL. *total*: seconds for all of it, None for
+        uploads. *options* (params, json, data, files) go to `requests`. Raises ChannelErrors only."""
+        url = path if path.startswith(("http://", "https://")) else self.base + path
+        self.network.check(url)
+        session = self._session(fresh=irrevocable)
+        deadline = time.monotonic() + total if total else None
+        try:
+            response = session.request(
+                method,
+                url,
+                headers={**self.headers, **(headers or {})},
+                auth=self.auth or _no_auth,
+                timeout=(CONNECT, READ),
+                allow_redirects=False,
+                stream=True,
+                **options,
+            )
+            with response:
+                answer = Answer(response.status_code, response.headers, _read(response, deadline), irrevocable)
+        except requests.RequestException as error:
+            raise _unanswered(error, irrevocable) from None  # the cause's text may hold the address, and so a token
+        except _TooMuch as error:
+            raise doubt(irrevocable, "The platform's answer was too long or too slow.") from error
+        finally:
+            self._mine.used = time.monotonic()
+        return self._judged(answer)
+
+    def _session(self, *, fresh: bool) -> requests.Session:
+        """This thread's session. For an irrevocable call no connection is used that idled: the platform may have closed
+        it, and then nobody knows what became of the request."""
+        session: requests.Session | None = getattr(self._mine, "session", None)
+        if session is None:
+            session = self._mine.session = requests.Session()
+            session.trust_env = False  # no proxy or .netrc of whoever started us
+            adapter = _Judging(self.network)
+            session.mount("https://", adapter)
+            session.mount("http://", adapter)
+        elif fresh and time.monotonic() - self._mine.used > IDLE:
+            session.close()
+        return session
+
+    def _judged(self, answer: Answer) -> Answer:
+        if 200 <= answer.status < 300:
+            return answer
+        error = self.translate(answer) if self.translate and answer.status >= 400 else None
+        raise error or by_status(answer)
+
+
+def by_status(answer: Answer) -> ChannelError:
+    """What a status means when the platform's own words do not say more."""
+    status = answer.status
+    if status == 429:
+        return Throttled("The platform asks for a pause.", retry_after=retry_after(answer.headers.get("Retry-After")))
+    if status == 401:
+        return Unauthorized("The platform does not accept the channel's login.", hint="Connect the channel again.")
+    if status == 408 or status >= 500:
+        return doubt(
+            answer.irrevocable, "The platform answered with an error of its own (HTTP {status}).", status=status
+        )
+    if 300 <= status < 400:
+        return Refused("The address has moved (HTTP {status}).", hint="Correct the channel's address.", status=status)
+    return Refused("The platform refused the post (HTTP {status}).", status=status)
+
+
+def retry_after(value: str | None, now: datetime | None = None) -> timedelta | None:
+    """What a Retry-After header asks for, seconds or an HTTP date; None for nonsense, the past and more than a day."""
+    if not value:
+        return None
+    try:
+        wait = (
+            timedelta(seconds=int(value))
+            if value.strip().lstrip("+-").isdigit()
+            else parsedate_to_datetime(value) - (now or datetime.now(UTC))
+        )
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return wait if timedelta(0) <= wait <= LONGEST_WAIT else None
+
+
+class _TooMuch(Exception):
+    pass
+
+
+def _read(response: requests.Response, deadline: float | None) -> bytes:
+    content = bytearray()
+    for chunk in response.iter_content(64 * 1024):
+        content += chunk
+        if len(content) > LARGEST or (deadline and time.monotonic() > deadline):
+            raise _TooMuch
+    return bytes(content)
+
+
+def _unanswered(error: requests.RequestException, irrevocable: bool) -> ChannelError:
+    cause = error.args[0] if error.args else None
+    if isinstance(cause, MaxRetryError):
+        cause = cause.reason
+    if isinstance(cause, _NOT_SENT) or isinstance(error, requests.ConnectTimeout | requests.exceptions.InvalidURL):
+        return Unreachable("The platform could not be reached.", hint="Is the server's network up?")
+    return doubt(irrevocable, "The connection broke before the platform's answer was there.")
+
+
+def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+class _Judging(HTTPAdapter):
+    """Connects to addresses that `Network.judge` allowed, and to no other; never retries."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": _judging(HTTPConnectionPool, HTTPConnection, self.network),
+            "https": _judging(HTTPSConnectionPool, HTTPSConnection, self.network),
+        }
+
+
+def _judging(pool: Any, connection: Any, network: Network) -> Any:
+    class Connection(connection):  # type: ignore[misc]
+        _dns_host: str
+
+        def _new_conn(self) -> socket.socket:
+            name = self._dns_host
+            try:
+                self._dns_host = network.judge(name, self.port)  # TLS and Host header keep the name
+                return super()._new_conn()  # type: ignore[no-any-return]
+            except socket.gaierror as error:
+                raise NameResolutionError(name, self, error) from error
+            finally:
+                self._dns_host = name
+
+    return type(f"Judging{pool.__name__}", (pool,), {"ConnectionCls": Connection})
