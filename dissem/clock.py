@@ -543,7 +543,8 @@ def _first_rule(tokens: Sequence[Token]) -> tuple[Meaning, int]:
                 return rule(match), _length(match)
             except ValueError as error:
                 raise _no_such(_said(tokens[: _length(match)])) from error
-    raise _not_understood(tokens[0].said)
+    leading = tokens[0].word in ("jam", "pukul", "tanggal", "hari", "setengah", "in")  # say what they lead to as well
+    raise _not_understood(_said(tokens[: 2 if leading else 1]))
 
 
 def _match(pattern: str, line: str) -> re.Match[str] | None:
