@@ -19,11 +19,12 @@ from dissem.errors import DissemError, NotFound, WrongInput
 
 FILE = "config.toml"
 
-Span = Annotated[
-    timedelta,
-    BeforeValidator(lambda v: clock.parse_span(v) if isinstance(v, str) else v),
-    PlainSerializer(clock.show_span),
-]
+
+def _span(value: Any) -> Any:
+    try:
+        return clock.parse_span(value) if isinstance(value, str) else value
+    except WrongInput as error:
+        raise ValueError(str(error)) from error  # pydantic adds the place
 
 
 def _zone_name(value: str) -> str:
@@ -31,6 +32,9 @@ def _zone_name(value: str) -> str:
         return clock.zone(value).key
     except WrongInput as error:
         raise ValueError(str(error)) from error
+
+
+Span = Annotated[timedelta, BeforeValidator(_span), PlainSerializer(clock.show_span)]
 
 
 class Section(BaseModel):

@@ -50,6 +50,12 @@ class Delivery(SQLModel, table=True):
             postgresql_where=text("state = 'waiting'"),
         ),
         Index(
+            "delivery_until",
+            "until",
+            sqlite_where=text("state IN ('proposed', 'waiting')"),
+            postgresql_where=text("state IN ('proposed', 'waiting')"),
+        ),
+        Index(
             "delivery_in_hand",
             "state",
             "next_at",
@@ -96,6 +102,7 @@ class Part(SQLModel, table=True):
     delivery_id: int = Field(foreign_key="delivery.id")
     number: int
     post: dict[str, Any] = Field(sa_column=document())  # dissem.channels.adapter.Part.frozen()
+    prepares: bool = False  # whether the adapter has steps to take before it can be published
     prepared: dict[str, Any] = Field(default_factory=dict, sa_column=document())
     prepared_until: datetime | None = None
 

@@ -131,10 +131,14 @@ _CONDITIONS: dict[str, Condition] = {
 
 RULES: tuple[Rule, ...] = (
     _rule(S.PROPOSED, E.APPROVED, S.WAITING),
+    # what may be public is never called cancelled, missed or refused: a person looks
+    _rule(_EARLY, E.CANCELLED, Held.UNKNOWN, "an earlier attempt was ambiguous"),
     _rule(_EARLY, E.CANCELLED, Held.PART, "an earlier part is public"),
     _rule(_EARLY, E.CANCELLED, S.CANCELLED),
+    _rule(_EARLY, E.TOO_LATE, Held.UNKNOWN, "an earlier attempt was ambiguous"),
     _rule(_EARLY, E.TOO_LATE, Held.PART, "an earlier part is public"),
     _rule(_EARLY, E.TOO_LATE, S.MISSED),
+    _rule(_EARLY, E.VOIDED, Held.UNKNOWN, "an earlier attempt was ambiguous"),
     _rule(_EARLY, E.VOIDED, Held.PART, "an earlier part is public"),
     _rule(_EARLY, E.VOIDED, S.PROPOSED),
     _rule(S.WAITING, E.CLAIMED, S.PUBLISHING, "prepared and due"),
@@ -146,10 +150,12 @@ RULES: tuple[Rule, ...] = (
     _rule(S.PREPARING, E.LEASE_OVER, Held.POISON, "second death"),
     _rule(S.PREPARING, E.LEASE_OVER, S.WAITING),
     _rule(S.PREPARING, E.UNAUTHORIZED, S.WAITING),
+    _rule(S.PREPARING, E.REFUSED, S.UNKNOWN, "an earlier attempt was ambiguous"),
     _rule(S.PREPARING, E.REFUSED, Held.PART, "an earlier part is public"),
     _rule(S.PREPARING, E.REFUSED, S.REFUSED),
     _rule(S.PUBLISHING, E.PROOF, S.WAITING, "more parts follow"),
     _rule(S.PUBLISHING, E.PROOF, S.PUBLISHED),
+    _rule(S.PUBLISHING, E.PROOFS, Held.TWICE),
     _rule(S.PUBLISHING, E.ACCEPTED, S.PROCESSING),
     _rule(S.PUBLISHING, E.HANDED_OVER, Held.HANDED),
     _rule(S.PUBLISHING, E.LATER, S.WAITING),

@@ -1,6 +1,6 @@
 """Material to be approved, its media, and the approvals."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -98,6 +98,11 @@ def release_facts(release: Release) -> dict[str, Any]:
         "kind": release.kind.value,
         "agency": release.agency,
         "urgent": release.urgent,
-        "not_before": release.not_before and release.not_before.isoformat(),
-        "until": release.until and release.until.isoformat(),
+        "not_before": stamp(release.not_before),
+        "until": stamp(release.until),
     }
+
+
+def stamp(instant: datetime | None) -> str | None:
+    """An instant as text for a hash: the same whatever zone it is written in."""
+    return instant and instant.astimezone(UTC).isoformat()

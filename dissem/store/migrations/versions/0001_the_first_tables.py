@@ -358,6 +358,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("state = 'waiting' AND NOT ready"),
             postgresql_where=sa.text("state = 'waiting' AND NOT ready"),
         )
+        batch_op.create_index(
+            "delivery_until",
+            ["until"],
+            unique=False,
+            sqlite_where=sa.text("state IN ('proposed', 'waiting')"),
+            postgresql_where=sa.text("state IN ('proposed', 'waiting')"),
+        )
         batch_op.create_index(batch_op.f("ix_delivery_channel_id"), ["channel_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_delivery_state"), ["state"], unique=False)
         batch_op.create_index(
@@ -409,6 +416,7 @@ def upgrade() -> None:
         sa.Column("delivery_id", sa.Integer(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("post", DOCUMENT, nullable=False),
+        sa.Column("prepares", sa.Boolean(), nullable=False),
         sa.Column("prepared", DOCUMENT, nullable=False),
         sa.Column("prepared_until", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.ForeignKeyConstraint(

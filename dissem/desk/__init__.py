@@ -1,0 +1,1 @@
+"""The desk: what people may do, the same for the command line, the phone page and the tests."""

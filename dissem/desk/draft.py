@@ -1,0 +1,200 @@
+"""A release as people hand it in: a Markdown file with TOML front matter between two lines of `+++`, or options.
+
++++
+kind = "press_release"
+title = "Jembatan Siti Nurbaya ditutup Minggu pagi"
+tags = ["Padang", "lalu lintas"]
+media = [{ path = "jembatan.jpg", alt = "Jembatan dari arah muara" }]
++++
+Isi rilis dalam Markdown …
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dissem import clock
+from dissem.errors import DissemError, NotFound, WrongInput
+from dissem.models import Kind
+
+FENCE = "+++"
+LARGEST = 1 << 20  # bytes of a release's text
+
+
+@dataclass(frozen=True)
+class File:
+    """A media file as handed in."""
+
+    path: Path
+    alt: str = ""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What is known of a release; None is "not said", so that an edit changes only what was said."""
+
+    kind: Kind | None = None
+    title: str | None = None
+    body: str | None = None
+    tags: tuple[str, ...] | None = None
+    link: str | None = None
+    language: str | None = None
+    urgent: bool | None = None
+    not_before: datetime | None = None
+    until: datetime | None = None
+    agency: str | None = None
+    media: tuple[File, ...] | None = None
+
+    def over(self, other: "Draft") -> "Draft":
+        """*other*, with what is said here instead."""
+        said = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
+        return replace(other, **said)
+
+
+def read(file: Path, *, now: datetime, zone: ZoneInfo) -> Draft:
+    """The draft in *file*; media paths are meant from the file's folder. Raises WrongInput or NotFound."""
+    front, body = _halves(_text(file), file)
+    try:
+        data = tomllib.loads(front)
+    except tomllib.TOMLDecodeError as error:
+        raise WrongInput("The front matter of {file} is not valid TOML: {why}.", file=file, why=error) from error
+    known = [f.name for f in fields(Draft) if f.name != "body"]
+    for key in data:
+        if key not in known:
+            close = get_close_matches(key, known, 1)
+            hint = "Did you mean {close}?" if close else "It knows: {known}."
+            raise WrongInput(
+                "{file}: the front matter has no key {key}.",
+                hint=hint,
+                file=file,
+                key=key,
+                close=close[0] if close else "",
+                known=", ".join(known),
+            )
+    return Draft(body=body.strip() or None, **_values(data, file, now, zone))
+
+
+def _text(file: Path) -> str:
+    try:
+        if file.stat().st_size > LARGEST:
+            raise WrongInput("{file} is too large for a release's text.", hint="Put pictures into media.", file=file)
+        return file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise NotFound("The file {file} does not exist.", hint="Check the path.", file=file) from error
+    except UnicodeDecodeError as error:
+        raise WrongInput("{file} is not a text in UTF-8.", hint="Save it as UTF-8 text.", file=file) from error
+    except OSError as error:
+        raise WrongInput("The file {file} cannot be read.", hint="Check its rights.", file=file) from error
+
+
+def _halves(text: str, file: Path) -> tuple[str, str]:
+    lines = text.splitlines()
+    if not lines or lines[0].strip() != FENCE:
+        return "", text
+    for number, line in enumerate(lines[1:], start=1):
+        if line.strip() == FENCE:
+            return "\n".join(lines[1:number]), "\n".join(lines[number + 1 :])
+    raise WrongInput("{file}: the front matter has no end.", hint="Close it with a line of +++.", file=file)
+
+
+def _values(data: Mapping[str, Any], file: Path, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for key, value in data.items():
+        try:
+            made[key] = _READERS[key](value, file, now, zone)
+        except (TypeError, ValueError, KeyError) as error:
+            raise WrongInput("{file}: {key} cannot be used.", hint=_SHAPES[key], file=file, key=key) from error
+    return made
+
+
+def _string(value: Any, *_: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError
+    return value.strip()
+
+
+def _moment(value: Any, file: Path, now: datetime, zone: ZoneInfo) -> datetime:
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=zone)
+    return clock.understand(_string(value), now=now, zone=zone)
+
+
+def _truth(value: Any, *_: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _strings(value: Any, *_: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError
+    return tuple(_string(item) for item in value)
+
+
+def _files(value: Any, file: Path, *_: Any) -> tuple[File, ...]:
+    if not isinstance(value, list) or any(set(item) - {"path", "alt"} for item in value):
+        raise ValueError
+    return tuple(File(file.parent / _string(item["path"]), str(item.get("alt", "")).strip()) for item in value)
+
+
+_READERS: dict[str, Any] = {
+    "kind": lambda value, *_: kind(_string(value)),
+    "title": _string,
+    "tags": _strings,
+    "link": lambda value, *_: link(_string(value)),
+    "language": _string,
+    "urgent": _truth,
+    "not_before": _moment,
+    "until": _moment,
+    "agency": _string,
+    "media": _files,
+}
+_SHAPES = {
+    "kind": 'As in: kind = "press_release"',
+    "title": 'As in: title = "…"',
+    "tags": 'As in: tags = ["Padang", "banjir"]',
+    "link": 'As in: link = "https://padang.go.id/…"',
+    "language": 'As in: language = "id"',
+    "urgent": "true or false",
+    "not_before": 'As in: not_before = "2026-12-01T08:00"',
+    "until": 'As in: until = "2026-12-01T20:00"',
+    "agency": "The code of the agency in quotes",
+    "media": 'As in: media = [{ path = "foto.jpg", alt = "…" }]',
+}
+
+
+def kind(value: str) -> Kind:
+    """A kind by its word; a wrong one is answered with the known ones."""
+    try:
+        return Kind(value.strip().lower().replace("-", "_").replace(" ", "_"))
+    except ValueError:
+        raise WrongInput(
+            "There is no kind of release named {kind}.",
+            hint="Kinds: {known}.",
+            kind=value,
+            known=", ".join(k.value for k in Kind),
+        ) from None
+
+
+def link(value: str) -> str:
+    """A whole web address."""
+    if not value.startswith(("https://", "http://")) or any(c.isspace() for c in value) or "." not in value:
+        raise WrongInput("The link {link} is not a whole web address.", hint="Begin with https://", link=value)
+    return value
+
+
+def complete(draft: Draft) -> Draft:
+    """*draft* with defaults; what a release cannot do without is asked for."""
+    missing: DissemError | None = None
+    if not draft.title:
+        missing = WrongInput("The release has no title.", hint="Give one with --title, or title in the front matter.")
+    elif not (draft.body or draft.media):
+        missing = WrongInput("The release has neither text nor media.", hint="Give --body or --media.")
+    if missing:
+        raise missing
+    return draft.over(Draft(kind=Kind.PRESS_RELEASE, body="", tags=(), language="id", urgent=False, media=()))

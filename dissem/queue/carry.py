@@ -1,0 +1,377 @@
+"""Carrying one claimed delivery a step further: prepare, publish, and write down what came of it.
+
+No transaction is open while the platform is spoken to. A result is written only while the row is still ours; what
+arrives late adds knowledge and moves nothing but an unproven delivery to published.
+"""
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from dissem import clock
+from dissem.channels.adapter import Part as Post
+from dissem.channels.adapter import Prepared, Receipt, Stage, fingerprint
+from dissem.channels.errors import (
+    ChannelError,
+    NotYet,
+    Refused,
+    Throttled,
+    Unauthorized,
+    Uncertain,
+    Unreachable,
+)
+from dissem.compose.media import digest, stored
+from dissem.errors import DissemError
+from dissem.models import Attempt, Channel, ChannelState, Delivery, Evidence, Part, Publication, State
+from dissem.queue import pacing
+from dissem.queue.claims import Anywhere, Claimed, boot_time
+from dissem.queue.moves import Lost, advance
+from dissem.store.audit import INSTALLATION
+from dissem.store.bell import ring
+from dissem.store.installation import Installation
+
+log = logging.getLogger(__name__)
+
+_EVIDENCE: tuple[tuple[type[Exception], Evidence], ...] = (
+    (Refused, Evidence.REFUSED),
+    (Unauthorized, Evidence.UNAUTHORIZED),
+    (Throttled, Evidence.NOT_SENT),
+    (Unreachable, Evidence.NOT_SENT),
+    (NotYet, Evidence.LATER),
+    (Uncertain, Evidence.UNCERTAIN),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one step: the evidence, and the receipt or the error behind it."""
+
+    evidence: Evidence
+    receipt: Receipt | None = None
+    error: DissemError | None = None
+
+    @classmethod
+    def of_error(cls, error: BaseException, unexpected: Evidence) -> "Outcome":
+        """*unexpected* is what an error nobody foresaw means here."""
+        for kind, evidence in _EVIDENCE:
+            if isinstance(error, kind) and isinstance(error, DissemError):
+                return cls(evidence, error=error)
+        if isinstance(error, DissemError):
+            return cls(Evidence.UNAUTHORIZED, error=error)  # a secret that does not open, a setting that is wrong
+        log.exception("an adapter raised what it should not", exc_info=error)
+        return cls(unexpected, error=DissemError("The channel's adapter failed: {kind}.", kind=type(error).__name__))
+
+    @classmethod
+    def of_receipt(cls, receipt: Receipt) -> "Outcome":
+        evidence = {
+            Stage.PUBLIC: Evidence.PROOF,
+            Stage.PROCESSING: Evidence.ACCEPTED,
+            Stage.HANDED: Evidence.HANDED_OVER,
+        }
+        return cls(evidence[receipt.stage], receipt=receipt)
+
+
+class Carrier:
+    """Carries claimed deliveries out for one installation; any number of threads may use it."""
+
+    def __init__(
+        self,
+        installation: Installation,
+        breakers: pacing.Breakers | None = None,
+        now: Callable[[], datetime] = clock.utc_now,
+        reached: Callable[[str], None] = lambda point: None,
+    ) -> None:
+        self.installation = installation
+        self.timing = installation.config.timing
+        self.breakers = breakers or pacing.Breakers(self.timing)
+        self.now = now
+        self.reached = reached  # tests die here, at a named point
+
+    def prepare(self, claimed: Claimed) -> None:
+        """Take every step that is not public, saving each; then back to waiting, ready or for later."""
+        try:
+            outcome = self._prepared(claimed)
+        except Lost:
+            return
+        except Exception as error:  # noqa: BLE001 — any failure of an adapter must end in a state
+            outcome = Outcome.of_error(error, Evidence.NOT_SENT)
+        self._settle(claimed, outcome)
+
+    def publish(self, claimed: Claimed) -> None:
+        """Send the one irrevocable request and write down what came of it."""
+        try:
+            adapter = self.installation.adapters.of(claimed.channel)
+            post = self._post(claimed)
+            self.reached("before publish")
+            self._still_in_time(claimed)
+        except Exception as error:  # noqa: BLE001 — nothing has left yet
+            self._settle(claimed, Outcome.of_error(error, Evidence.NOT_SENT))
+            return
+        try:
+            outcome = Outcome.of_receipt(adapter.publish(post, prepared_of(claimed.part)))
+        except Exception as error:  # noqa: BLE001 — whatever it is, the request may have arrived
+            outcome = Outcome.of_error(error, Evidence.UNCERTAIN)
+        self.reached("after publish")
+        self._settle(claimed, outcome)
+
+    def _still_in_time(self, claimed: Claimed) -> None:
+        """Whoever slept after the claim (a closed lid, a stopped process) must not send: others have taken over."""
+        if boot_time() - claimed.taken > self.timing.send_deadline.total_seconds():
+            raise Unreachable("It was not sent in time after it was taken in hand.")
+
+    def _prepared(self, claimed: Claimed) -> Outcome:
+        adapter = self.installation.adapters.of(claimed.channel)
+        post = self._post(claimed)
+        for prepared in adapter.prepare(post, prepared_of(claimed.part)):
+            self.reached("before step")
+            self._save(claimed, prepared)
+            self.reached("after step")
+        return Outcome(Evidence.READY)
+
+    def _save(self, claimed: Claimed, prepared: Prepared) -> None:
+        """Keep a finished step and renew the lease; raises Lost if the delivery is no longer ours."""
+        now = self.now()
+        with self.installation.database.write() as session:
+            renewed = session.execute(
+                update(Delivery)
+                .where(
+                    col(Delivery.id) == claimed.delivery.id,
+                    col(Delivery.fence) == claimed.delivery.fence,
+                    col(Delivery.state) == State.PREPARING,
+                )
+                .values(lease_until=now + self.timing.preparing, prepared_until=prepared.expires, deaths=0)
+            )
+            if renewed.rowcount != 1:  # type: ignore[attr-defined]
+                raise Lost("Delivery {delivery} was moved by somebody else.", delivery=claimed.delivery.id)
+            session.execute(
+                update(Part)
+                .where(col(Part.id) == claimed.part.id)
+                .values(prepared=dict(prepared.data), prepared_until=prepared.expires)
+            )
+
+    def _post(self, claimed: Claimed) -> Post:
+        """The frozen part, its files checked to be those that were approved."""
+        media = self.installation.media
+        files = {a["sha256"]: stored(media, a["sha256"], a["type"]) for a in claimed.part.post["attachments"]}
+        for expected, path in files.items():
+            if digest_of(path) != expected:
+                raise Refused(
+                    "A media file of release {release} is gone or was changed after it was approved.",
+                    hint="Add the file again with: dissem release edit {release}",
+                    release=claimed.delivery.release_id,
+                )
+        return Post.thawed(claimed.part.post, files, claimed.before)
+
+    def _settle(self, claimed: Claimed, outcome: Outcome) -> None:
+        self.tell_breakers(claimed.channel, outcome)
+        try:
+            with self.installation.database.write() as session:
+                self.record(session, claimed, outcome)
+                ring(session)
+        except Lost:
+            with self.installation.database.write() as session:
+                self._record_late(session, claimed, outcome)
+                ring(session)
+
+    def tell_breakers(self, channel: Channel, outcome: Outcome) -> None:
+        """Count what says something about the platform's health."""
+        number, host = channel.id or 0, channel.host
+        if isinstance(outcome.error, Unreachable | Uncertain):
+            self.breakers.failed(number, host, self.now())
+        elif outcome.receipt or isinstance(outcome.error, Refused | NotYet):
+            self.breakers.worked(number, host)
+
+    def record(self, session: Session, claimed: Claimed, outcome: Outcome) -> None:
+        """Close the attempt and move the delivery, in the caller's transaction. Raises Lost if the row has moved."""
+        now, delivery = self.now(), replace_row(claimed.delivery)
+        outcome = _checked_for_a_second(session, claimed, outcome)
+        _close(session, claimed.attempt, outcome, now)
+        values = self._values(session, claimed, outcome, now)
+        advance(session, delivery, outcome.evidence, now=now, **values)
+        self._after(session, claimed, delivery, outcome, now)
+
+    def _record_late(self, session: Session, claimed: Claimed, outcome: Outcome) -> None:
+        """The delivery was taken from us meanwhile. A receipt is still the truth; anything else is only kept."""
+        now = self.now()
+        _close(session, claimed.attempt, outcome, now)
+        row = session.get(Delivery, claimed.delivery.id, with_for_update=True, populate_existing=True)
+        if row is None or outcome.receipt is None or row.part != claimed.delivery.part:
+            return
+        if row.state is State.PUBLISHED:
+            log.error("delivery %s: a second proof came late: %s", row.id, outcome.receipt.id)
+            return
+        if row.state is State.PUBLISHING:  # somebody sends it again at this moment: they will find this proof
+            keep_receipt(session, claimed, outcome.receipt, now)
+            return
+        if outcome.evidence is not Evidence.PROOF:
+            return
+        current = replace(claimed, delivery=row)
+        advance(session, row, Evidence.PROOF, now=now, **self._values(session, current, outcome, now))
+        self._after(session, current, row, outcome, now)
+
+    def _values(self, session: Session, claimed: Claimed, outcome: Outcome, now: datetime) -> dict[str, Any]:
+        """Further columns that go with the evidence."""
+        delivery = claimed.delivery
+        reason = outcome.error.reason() if outcome.error else None
+        match outcome.evidence:
+            case Evidence.PROOF:
+                return proven(session, claimed, now)
+            case Evidence.READY:
+                due = max(delivery.due, delivery.not_before or delivery.due)
+                return {"ready": True, "next_at": max(due, now), "failures": 0, "deaths": 0, "reason": None}
+            case Evidence.ACCEPTED | Evidence.UNCERTAIN:
+                again = now + pacing.next_look(0, self.timing)
+                return {"next_at": again, "failures": 0, "absences": 0, "reason": reason}
+            case Evidence.LATER:
+                wait = _asked(outcome.error) or self.timing.look_again
+                return {"next_at": min(now + wait, _last(delivery, now)), "reason": reason}
+            case Evidence.UNAUTHORIZED:
+                return {"next_at": now, "reason": reason}
+            case Evidence.NOT_SENT:
+                wait = _asked(outcome.error) or pacing.backoff(delivery.failures, self.timing)
+                # never beyond the latest useful time: then it is said to be missed
+                return {
+                    "next_at": min(now + wait, _last(delivery, now)),
+                    "failures": delivery.failures + 1,
+                    "reason": reason,
+                }
+            case _:
+                return {"reason": reason}
+
+    def _after(self, session: Session, claimed: Claimed, delivery: Delivery, outcome: Outcome, now: datetime) -> None:
+        """What else follows, in the same transaction."""
+        if outcome.receipt:
+            keep_receipt(session, claimed, outcome.receipt, now)
+        if outcome.evidence in (Evidence.PROOF, Evidence.ACCEPTED):
+            _leave_a_gap(session, self.installation, claimed.channel, now)
+        if isinstance(outcome.error, Throttled):
+            _let_rest(session, claimed.channel, delivery.next_at)
+        if outcome.evidence is Evidence.UNAUTHORIZED and outcome.error:
+            pause(session, self.installation, claimed.channel, outcome.error, now)
+
+
+def replace_row(delivery: Delivery) -> Delivery:
+    """A copy that is not bound to any session, so that a rolled back write leaves the claim as it was."""
+    return Delivery(**{name: getattr(delivery, name) for name in Delivery.model_fields})
+
+
+def proven(session: Session, claimed: Claimed, now: datetime) -> dict[str, Any]:
+    """Columns of a delivery whose current part is public: it is published, or its next part waits."""
+    delivery = claimed.delivery
+    settled = {"ambiguous": False, "absences": 0, "failures": 0, "deaths": 0, "reason": None}
+    if delivery.part >= delivery.parts:
+        return {**settled, "published": now}
+    part = session.exec(select(Part).where(Part.delivery_id == delivery.id, Part.number == delivery.part + 1)).one()
+    return {**settled, "part": part.number, "ready": not part.prepares, "next_at": now, "prepared_until": None}
+
+
+def _checked_for_a_second(session: Session, claimed: Claimed, outcome: Outcome) -> Outcome:
+    """A proof beside another one of the same part means that it is there twice."""
+    if outcome.evidence is not Evidence.PROOF or outcome.receipt is None:
+        return outcome
+    known = session.exec(select(Publication).where(Publication.part_id == claimed.part.id)).first()
+    if known is None or known.published is None or known.remote_id == outcome.receipt.id:
+        return outcome
+    return Outcome(Evidence.PROOFS, error=there_twice(claimed))
+
+
+def there_twice(claimed: Claimed) -> DissemError:
+    """What a person is told when more than one proof was found."""
+    return DissemError(
+        "It seems to be on {channel} more than once.",
+        hint="Remove the surplus there, then: dissem delivery resolve {delivery} --published URL",
+        channel=claimed.channel.name,
+        delivery=claimed.delivery.id,
+    )
+
+
+def keep_receipt(session: Session, claimed: Claimed, receipt: Receipt, now: datetime) -> None:
+    """The proof for one part; a receipt still processing is kept too and becomes public later."""
+    public = now if receipt.stage is Stage.PUBLIC else None
+    values: dict[str, Any] = {"remote_id": receipt.id, "also": list(receipt.also), "url": receipt.url}
+    known = session.exec(select(Publication).where(Publication.part_id == claimed.part.id)).first()
+    if known:
+        known.sqlmodel_update({**values, "published": known.published or public})
+        session.add(known)
+        return
+    session.add(
+        Publication(
+            part_id=claimed.part.id or 0,
+            delivery_id=claimed.delivery.id or 0,
+            channel_id=claimed.channel.id or 0,
+            fingerprint=fingerprint(Post.thawed(claimed.part.post, Anywhere())),
+            published=public,
+            **values,
+        )
+    )
+
+
+def pause(session: Session, installation: Installation, channel: Channel, error: DissemError, now: datetime) -> None:
+    """Stop a channel whose account may not act; said once, however many deliveries wait."""
+    changed = session.execute(
+        update(Channel)
+        .where(col(Channel.id) == channel.id, col(Channel.state) == ChannelState.ACTIVE)
+        .values(state=ChannelState.PAUSED, reason=error.reason())
+    )
+    if changed.rowcount == 1:  # type: ignore[attr-defined]
+        log.warning("channel %s is paused: %s", channel.name, error)
+        why = error.text
+        installation.audit.write(
+            session, now=now, actor=INSTALLATION, action="channel.pause", on=f"channel {channel.name}", why=why
+        )
+
+
+def _leave_a_gap(session: Session, installation: Installation, channel: Channel, now: datetime) -> None:
+    gap = float(channel.settings.get("gap") or 0)
+    if gap:
+        _let_rest(session, channel, now + timedelta(seconds=gap))
+
+
+def _let_rest(session: Session, channel: Channel, until: datetime) -> None:
+    session.execute(update(Channel).where(col(Channel.id) == channel.id).values(free_at=until))
+
+
+def _close(session: Session, attempt: Attempt | None, outcome: Outcome, now: datetime) -> None:
+    if attempt is None:
+        return
+    detail = outcome.error.reason() if outcome.error else {"id": outcome.receipt.id} if outcome.receipt else None
+    session.execute(
+        update(Attempt)
+        .where(col(Attempt.id) == attempt.id)
+        .values(settled=now, outcome=outcome.evidence.value, detail=detail)
+    )
+
+
+def prepared_of(part: Part) -> Prepared:
+    """What has been made at the platform for *part* so far."""
+    return Prepared(part.prepared, part.prepared_until)
+
+
+def _asked(error: DissemError | None) -> timedelta | None:
+    return error.retry_after if isinstance(error, ChannelError) else None
+
+
+def _last(delivery: Delivery, now: datetime) -> datetime:
+    return max(delivery.until, now)
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of the file at *path*, empty if it is gone. Read again only when the file system says it has changed."""
+    try:
+        known = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return ""
+    return _digest(path, known.st_ino, known.st_size, known.st_mtime_ns, known.st_ctime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _digest(path: Path, *identity: int) -> str:
+    return digest(path)

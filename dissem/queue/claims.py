@@ -1,0 +1,434 @@
+"""Taking deliveries in hand. A claim is one transaction that changes the row: owner, fence and lease.
+
+Any number of owners may claim at once; each delivery goes to one. A delivery that is prepared and due is claimed for
+publishing, and its attempt is written in the same transaction, after the gate was asked.
+"""
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, or_, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, select
+
+from dissem.channels.adapter import Part as Post
+from dissem.channels.adapter import Receipt, fingerprint
+from dissem.config import Timing
+from dissem.errors import DissemError
+from dissem.models import (
+    Attempt,
+    Channel,
+    ChannelState,
+    Delivery,
+    Evidence,
+    Part,
+    Publication,
+    State,
+)
+from dissem.queue import gate
+from dissem.queue.moves import advance, situation
+from dissem.store.bell import ring
+from dissem.store.database import Database
+
+LOOKED_UP = (State.UNKNOWN, State.PROCESSING)
+IN_HAND = (State.PREPARING, State.PUBLISHING)
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A delivery in our hand, with all that is needed to carry it out."""
+
+    delivery: Delivery
+    part: Part
+    channel: Channel
+    attempt: Attempt | None  # only when claimed for publishing
+    before: Receipt | None  # of the part before
+    taken: float  # boot-time clock when claimed, seconds; it also counts while the machine sleeps
+
+
+def boot_time() -> float:
+    """Seconds on a clock that never jumps and counts suspension."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class Claims:
+    """The claims of one owner."""
+
+    def __init__(self, database: Database, owner: str, timing: Timing) -> None:
+        self.database = database
+        self.owner = owner
+        self.timing = timing
+
+    def publishing(
+        self, *, now: datetime, limit: int, blocked: Collection[int] = (), room: Mapping[str, int] | None = None
+    ) -> list[Claimed]:
+        """Up to *limit* prepared and due deliveries, one a channel whose lane is free, urgent ones first, then the
+        longest due. *blocked* channels are left alone; *room* is how many more each host may get."""
+        if limit <= 0:
+            return []
+        taken = boot_time()
+        try:
+            with self.database.write() as session:
+                chosen = _within(_lanes(session, now, limit, blocked), room or {}, limit)
+                return self._to_publishing(session, chosen, now, taken) if chosen else []
+        except IntegrityError:  # another owner took the same lane a moment earlier
+            return []
+
+    def preparing(self, *, now: datetime, limit: int, blocked: Collection[int] = ()) -> list[Claimed]:
+        """Up to *limit* deliveries whose next part is still to be prepared."""
+        if limit <= 0:
+            return []
+        with self.database.write() as session:
+            chosen = _to_prepare(session, now, limit, blocked)
+            useful = [d for d in chosen if not _too_late(session, d, now)]
+            allowed = self._through_the_gate(session, useful, now)
+            lease = now + self.timing.preparing
+            for delivery in allowed:
+                advance(
+                    session,
+                    delivery,
+                    Evidence.CLAIMED,
+                    now=now,
+                    seen=situation(delivery, ready=False),
+                    owner=self.owner,
+                    lease_until=lease,
+                )
+            return _gathered(session, allowed, [], boot_time())
+
+    def looking(self, *, now: datetime, limit: int, blocked: Collection[int] = ()) -> list[Claimed]:
+        """Up to *limit* unknown or processing deliveries whose time to be looked up has come."""
+        if limit <= 0:
+            return []
+        with self.database.write() as session:
+            query = (
+                select(Delivery)
+                .join(Channel, col(Channel.id) == Delivery.channel_id)
+                .where(
+                    col(Delivery.state).in_(LOOKED_UP),
+                    Delivery.next_at <= now,
+                    or_(col(Delivery.lease_until).is_(None), col(Delivery.lease_until) <= now),
+                    Channel.state == ChannelState.ACTIVE,
+                    col(Channel.id).not_in(blocked),
+                )
+                .order_by(col(Delivery.next_at))
+                .limit(limit)
+            )
+            chosen = session.exec(_locked(query)).all()
+            for delivery in chosen:
+                lease = now + self.timing.request + self.timing.margin
+                values = {"owner": self.owner, "fence": delivery.fence + 1, "lease_until": lease}
+                session.execute(update(Delivery).where(col(Delivery.id) == delivery.id).values(**values))
+                for name, value in values.items():
+                    setattr(delivery, name, value)
+            return _gathered(session, chosen, [], boot_time())
+
+    def _to_publishing(
+        self, session: Session, chosen: Sequence[Delivery], now: datetime, taken: float
+    ) -> list[Claimed]:
+        useful = [d for d in chosen if not _too_late(session, d, now) and not _outlived(session, d, now)]
+        allowed = self._through_the_gate(session, useful, now)
+        lease = now + self.timing.send_deadline + self.timing.request + self.timing.margin
+        for delivery in allowed:
+            advance(
+                session,
+                delivery,
+                Evidence.CLAIMED,
+                now=now,
+                seen=situation(delivery, due=True),
+                owner=self.owner,
+                lease_until=lease,
+                attempts=delivery.attempts + 1,
+            )
+        parts = _current_parts(session, allowed)
+        attempts = [self._attempt(d, parts[d.id or 0], now) for d in allowed]
+        session.add_all(attempts)
+        session.flush()
+        return _gathered(session, allowed, attempts, taken)
+
+    def _attempt(self, delivery: Delivery, part: Part, now: datetime) -> Attempt:
+        return Attempt(
+            part_id=part.id or 0,
+            delivery_id=delivery.id or 0,
+            number=delivery.attempts,
+            fence=delivery.fence,
+            owner=self.owner,
+            fingerprint=fingerprint(Post.thawed(part.post, Anywhere())),
+            started=now,
+        )
+
+    def _through_the_gate(self, session: Session, deliveries: Sequence[Delivery], now: datetime) -> list[Delivery]:
+        """Those that are approved as they are; the others go back to proposed and say why."""
+        parts = gate.parts_of(session, deliveries)
+        approvals = gate.valid_approvals(session, deliveries)
+        channels = _channels(session, deliveries)
+        allowed = []
+        for delivery in deliveries:
+            number = delivery.id or 0
+            why = gate.objection(delivery, parts[number], channels[delivery.channel_id], approvals.get(number))
+            if why:
+                advance(session, delivery, Evidence.VOIDED, now=now, reason=why.reason())
+            else:
+                allowed.append(delivery)
+        return allowed
+
+
+class Anywhere(dict[str, Path]):
+    """Stands for every file's place where only the text of a part matters."""
+
+    def __missing__(self, key: str) -> Path:
+        return Path(key)
+
+
+def _lanes(session: Session, now: datetime, limit: int, blocked: Collection[int]) -> list[tuple[Delivery, str]]:
+    """The first prepared and due delivery of each free lane, with its host: two probes of a partial index a channel."""
+    found: list[tuple[Delivery, str]] = []
+    for urgent in (True, False):
+        lane, first = aliased(Delivery), aliased(Delivery)
+        head = (
+            select(first.id)
+            .where(
+                first.channel_id == Channel.id,
+                first.state == State.WAITING,
+                col(first.ready).is_(True),
+                col(first.urgent).is_(urgent),
+                first.next_at <= now,
+                first.due <= now,
+                or_(col(first.not_before).is_(None), col(first.not_before) <= now),
+            )
+            .order_by(col(first.next_at), col(first.id))
+            .limit(1)
+            .correlate(Channel)
+            .scalar_subquery()
+        )
+        busy = select(lane.id).where(lane.channel_id == Channel.id, lane.state == State.PUBLISHING).exists()
+        query = (
+            select(Delivery, Channel.host)
+            .join(Channel, col(Delivery.channel_id) == Channel.id)
+            .where(
+                Delivery.id == head,
+                Delivery.state == State.WAITING,
+                Channel.state == ChannelState.ACTIVE,
+                or_(col(Channel.free_at).is_(None), col(Channel.free_at) <= now),
+                col(Channel.id).not_in([*blocked, *(d.channel_id for d, _ in found)]),
+                ~busy,
+            )
+            .order_by(col(Delivery.next_at), col(Delivery.id))
+            .limit(limit * 2)
+        )
+        found += session.exec(_locked(query)).all()
+    return found
+
+
+def _within(found: Sequence[tuple[Delivery, str]], room: Mapping[str, int], limit: int) -> list[Delivery]:
+    """The first *limit* of *found* that their hosts have room for."""
+    left = dict(room)
+    chosen = []
+    for delivery, host in found:
+        if host in left:
+            if left[host] <= 0:
+                continue
+            left[host] -= 1
+        chosen.append(delivery)
+    return chosen[:limit]
+
+
+def _to_prepare(session: Session, now: datetime, limit: int, blocked: Collection[int]) -> Sequence[Delivery]:
+    query = (
+        select(Delivery)
+        .join(Channel, col(Channel.id) == Delivery.channel_id)
+        .where(
+            Delivery.state == State.WAITING,
+            col(Delivery.ready).is_(False),
+            Delivery.next_at <= now,
+            Channel.state == ChannelState.ACTIVE,
+            col(Channel.id).not_in(blocked),
+        )
+        .order_by(col(Delivery.urgent).desc(), col(Delivery.next_at))
+        .limit(limit)
+    )
+    found: Sequence[Delivery] = session.exec(_locked(query)).all()
+    return found
+
+
+def _locked(query: Any) -> Any:
+    """Rows another owner is taking at this moment are passed over (PostgreSQL; SQLite has one writer at a time)."""
+    return query.with_for_update(of=Delivery, skip_locked=True)
+
+
+def _too_late(session: Session, delivery: Delivery, now: datetime) -> bool:
+    if delivery.until > now:
+        return False
+    advance(session, delivery, Evidence.TOO_LATE, now=now, reason=_missed(delivery).reason())
+    return True
+
+
+def _missed(delivery: Delivery) -> DissemError:
+    return DissemError(
+        "It could not be published before its latest useful time.",
+        hint="Give it a new time with: dissem delivery reschedule {delivery} --at TIME",
+        delivery=delivery.id,
+    )
+
+
+def _outlived(session: Session, delivery: Delivery, now: datetime) -> bool:
+    """What was prepared at the platform has expired there: it is prepared anew."""
+    if delivery.prepared_until is None or delivery.prepared_until > now:
+        return False
+    session.execute(
+        update(Part)
+        .where(col(Part.delivery_id) == delivery.id, col(Part.number) == delivery.part)
+        .values(prepared={}, prepared_until=None)
+    )
+    delivery.ready, delivery.prepared_until = False, None
+    session.add(delivery)
+    return True
+
+
+def _channels(session: Session, deliveries: Sequence[Delivery]) -> dict[int, Channel]:
+    numbers = {d.channel_id for d in deliveries}
+    rows = session.exec(select(Channel).where(col(Channel.id).in_(numbers)))
+    return {c.id or 0: c for c in rows}
+
+
+def _current_parts(session: Session, deliveries: Sequence[Delivery]) -> dict[int, Part]:
+    """By delivery id, the part to publish next."""
+    wanted = {d.id or 0: d.part for d in deliveries}
+    rows = session.exec(select(Part).where(col(Part.delivery_id).in_(wanted)))
+    return {p.delivery_id: p for p in rows if p.number == wanted[p.delivery_id]}
+
+
+def _gathered(
+    session: Session, deliveries: Sequence[Delivery], attempts: Sequence[Attempt], taken: float
+) -> list[Claimed]:
+    parts = _current_parts(session, deliveries)
+    channels = _channels(session, deliveries)
+    before = _receipts_before(session, [d for d in deliveries if d.part > 1])
+    by_delivery = {a.delivery_id: a for a in attempts}
+    return [
+        Claimed(d, parts[d.id or 0], channels[d.channel_id], by_delivery.get(d.id or 0), before.get(d.id or 0), taken)
+        for d in deliveries
+    ]
+
+
+def _receipts_before(session: Session, deliveries: Sequence[Delivery]) -> dict[int, Receipt]:
+    if not deliveries:
+        return {}
+    wanted = {d.id or 0: d.part - 1 for d in deliveries}
+    rows = session.exec(
+        select(Publication, Part.number)
+        .join(Part, col(Part.id) == Publication.part_id)
+        .where(col(Publication.delivery_id).in_(wanted))
+    )
+    return {p.delivery_id: receipt_of(p) for p, number in rows if number == wanted[p.delivery_id]}
+
+
+def receipt_of(publication: Publication) -> Receipt:
+    """The receipt a publication row keeps."""
+    return Receipt(publication.remote_id, publication.url, tuple(publication.also))
+
+
+def sweep(database: Database, *, now: datetime, limit: int = 500) -> int:
+    """Let what ran out take its course: leases of the dead, and the latest useful time. Answers how many rows moved."""
+    with database.write() as session:
+        over = session.exec(
+            _locked(
+                select(Delivery).where(col(Delivery.state).in_(IN_HAND), col(Delivery.lease_until) <= now).limit(limit)
+            )
+        ).all()
+        for delivery in over:
+            _lease_over(session, delivery, now)
+        late = session.exec(
+            _locked(
+                select(Delivery)
+                .where(col(Delivery.state).in_((State.PROPOSED, State.WAITING)), Delivery.until <= now)
+                .order_by(col(Delivery.until))
+                .limit(limit)
+            )
+        ).all()
+        for delivery in late:
+            _too_late(session, delivery, now)
+        if over or late:
+            ring(session)
+        return len(over) + len(late)
+
+
+def _lease_over(session: Session, delivery: Delivery, now: datetime) -> None:
+    publishing = delivery.state is State.PUBLISHING
+    deaths = delivery.deaths + (not publishing)
+    why = (
+        DissemError("dissem stopped while this was being sent, so it may be public already.")
+        if publishing
+        else DissemError("dissem stopped while this was being prepared.")
+    )
+    seen = situation(delivery, deaths=deaths)
+    session.execute(
+        update(Attempt)
+        .where(col(Attempt.delivery_id) == delivery.id, col(Attempt.fence) == delivery.fence)
+        .values(settled=now, outcome=Evidence.LEASE_OVER.value)
+    )
+    advance(session, delivery, Evidence.LEASE_OVER, now=now, seen=seen, deaths=deaths, next_at=now, reason=why.reason())
+
+
+def end_leases(database: Database, *, now: datetime, but: str) -> int:
+    """End the leases of every other owner: on SQLite whoever holds the daemon's lock file is the only one alive."""
+    with database.write() as session:
+        changed = session.execute(
+            update(Delivery)
+            .where(col(Delivery.lease_until).is_not(None), col(Delivery.owner) != but)
+            .values(lease_until=now)
+        )
+        return int(changed.rowcount)  # type: ignore[attr-defined]
+
+
+def renew(database: Database, *, owner: str, fences: Mapping[int, int], lease: timedelta, now: datetime) -> None:
+    """Hold on to the deliveries being prepared, by id and fence."""
+    with database.write() as session:
+        for number, fence in fences.items():
+            session.execute(
+                update(Delivery)
+                .where(
+                    col(Delivery.id) == number,
+                    col(Delivery.owner) == owner,
+                    col(Delivery.fence) == fence,
+                    col(Delivery.state) == State.PREPARING,
+                )
+                .values(lease_until=now + lease)
+            )
+
+
+def next_moment(session: Session) -> datetime | None:
+    """When the next delivery of an active channel has something to do, or a lease ends."""
+    moments = (
+        _least(session, Delivery.next_at, col(Delivery.state) == State.WAITING),
+        _least(session, Delivery.next_at, col(Delivery.state).in_(LOOKED_UP)),
+        session.exec(select(func.min(Delivery.lease_until)).where(col(Delivery.state).in_(IN_HAND))).one(),
+    )
+    return min((m for m in moments if m), default=None)
+
+
+def _least(session: Session, column: Any, state: ColumnElement[bool]) -> datetime | None:
+    return session.exec(
+        select(column)
+        .join(Channel, col(Channel.id) == Delivery.channel_id)
+        .where(state, Channel.state == ChannelState.ACTIVE)
+        .order_by(column)
+        .limit(1)
+    ).first()
+
+
+def busy_until(session: Session, horizon: datetime) -> bool:
+    """Whether anything is in hand, in doubt, or due by *horizon*, on channels that are not paused."""
+    soon = (col(Delivery.state) == State.WAITING) & (Delivery.next_at <= horizon)
+    doubt = col(Delivery.state).in_((*IN_HAND, *LOOKED_UP))
+    found = session.exec(
+        select(Delivery.id)
+        .join(Channel, col(Channel.id) == Delivery.channel_id)
+        .where(or_(soon, doubt), Channel.state == ChannelState.ACTIVE)
+        .limit(1)
+    ).first()
+    return found is not None

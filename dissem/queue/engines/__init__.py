@@ -1,0 +1,1 @@
+"""The engines: `threads` in the daemon."""

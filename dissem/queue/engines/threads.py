@@ -1,0 +1,192 @@
+"""The default engine: one loop that claims, and pools of threads that send, upload and look up.
+
+It sleeps until the very next due time, is woken at once by what other processes write, and never claims a tick early.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import datetime, timedelta
+from threading import Event, Lock
+
+from sqlmodel import select
+
+from dissem import clock
+from dissem.channels.errors import ChannelError
+from dissem.errors import DissemError
+from dissem.models import Channel
+from dissem.queue import claims as claiming
+from dissem.queue import reconcile
+from dissem.queue.carry import Carrier
+from dissem.queue.claims import Claimed, Claims
+from dissem.queue.engine import Engine, Tick
+from dissem.store.bell import Bell
+from dissem.store.installation import Installation
+
+log = logging.getLogger(__name__)
+
+LONGEST = timedelta(seconds=1)  # between two looks, whatever is due: lets leases and late releases be seen
+BUSY = timedelta(seconds=0.25)  # when something is due whose lane is not free
+AHEAD = timedelta(seconds=60)  # `until_idle` waits for what is due this soon
+GRACE = 25.0  # seconds that what is in hand gets after a stop
+
+
+class Threads(Engine):
+    """Runs in one process with threads; any number of such processes may share PostgreSQL."""
+
+    def __init__(
+        self,
+        installation: Installation,
+        owner: str,
+        *,
+        carrier: Carrier | None = None,
+        now: Callable[[], datetime] = clock.utc_now,
+    ) -> None:
+        daemon = installation.config.daemon
+        self.installation = installation
+        self.database = installation.database
+        self.now = now
+        self.carrier = carrier or Carrier(installation, now=now)
+        self.claims = Claims(self.database, owner, installation.config.timing)
+        self._senders = _Pool("send", daemon.senders)
+        self._uploads = _Pool("prepare", daemon.uploads)
+        self._lookups = _Pool("look", daemon.lookups)
+        self._swept: datetime | None = None
+        self._renewed = now()
+
+    def run(self, stop: Event, *, until_idle: bool = False, tick: Tick = lambda now: None) -> None:
+        bell = Bell(self.database)
+        try:
+            while not stop.is_set():
+                pause = self._turn(tick)
+                if pause and until_idle and self._idle():
+                    return
+                bell.wait(pause, stop)
+        finally:
+            bell.close()
+            for pool in (self._senders, self._uploads, self._lookups):
+                pool.finish(GRACE)
+
+    def _turn(self, tick: Tick) -> timedelta:
+        """One look at the database; answers how long there is nothing to do."""
+        now = self.now()
+        try:
+            taken = self._sweep(now) + self._take(now)
+            self._renew(now)
+            tick(now)
+            return timedelta(0) if taken else self._pause(now)
+        except DissemError as error:  # the database is busy or away: nothing was claimed, so nothing can be lost
+            log.error("cannot look for work: %s", error)
+            return LONGEST
+
+    def _sweep(self, now: datetime) -> int:
+        if self._swept and now - self._swept < LONGEST:
+            return 0
+        self._swept = now
+        return claiming.sweep(self.database, now=now)
+
+    def _take(self, now: datetime) -> int:
+        """Claim what the pools have room for, and hand it to them."""
+        channels = self._channels()
+        blocked = self.carrier.breakers.blocked(channels.items())
+        for number in self.carrier.breakers.to_probe(channels.items(), now):
+            self._lookups.submit(self._probe, number)
+        sending = self.claims.publishing(now=now, limit=self._senders.free, blocked=blocked, room=self._room(channels))
+        for claimed in sending:
+            self._senders.carry(self.carrier.publish, claimed)
+        uploading = self.claims.preparing(now=now, limit=self._uploads.free, blocked=blocked)
+        for claimed in uploading:
+            self._uploads.carry(self.carrier.prepare, claimed)
+        looking = self.claims.looking(now=now, limit=self._lookups.free, blocked=blocked)
+        for claimed in looking:
+            self._lookups.carry(lambda c: reconcile.look(self.carrier, c), claimed)
+        return len(sending) + len(uploading) + len(looking)
+
+    def _channels(self) -> dict[int, str]:
+        with self.database.read() as session:
+            return {number or 0: host for number, host in session.exec(select(Channel.id, Channel.host))}
+
+    def _room(self, channels: Mapping[int, str]) -> dict[str, int]:
+        """How many more posts each host may get: at most half of the senders serve one, unless it is the only one."""
+        hosts = {host for host in channels.values() if host}
+        if len(hosts) < 2:
+            return {}
+        serving = Counter(claimed.channel.host for claimed in self._senders.in_hand())
+        return {host: self._senders.size // 2 - serving[host] for host in hosts}
+
+    def _probe(self, number: int) -> None:
+        """Ask a platform that failed by a read; the answer closes or opens its breaker."""
+        with self.database.read() as session:
+            channel = session.get_one(Channel, number)
+        try:
+            self.installation.adapters.of(channel).check()
+            self.carrier.breakers.worked(number, channel.host)
+        except ChannelError as error:
+            log.info("channel %s still fails: %s", channel.name, error)
+            self.carrier.breakers.still_fails(number, channel.host, self.now())
+
+    def _renew(self, now: datetime) -> None:
+        lease = self.installation.config.timing.preparing
+        in_hand = {c.delivery.id or 0: c.delivery.fence for c in self._uploads.in_hand()}
+        if in_hand and now - self._renewed > lease / 3:
+            claiming.renew(self.database, owner=self.claims.owner, fences=in_hand, lease=lease, now=now)
+            self._renewed = now
+
+    def _pause(self, now: datetime) -> timedelta:
+        with self.database.read() as session:
+            moments = (claiming.next_moment(session), self.carrier.breakers.next_probe())
+        nearest = min((m for m in moments if m), default=now + LONGEST)
+        if nearest <= now:
+            return BUSY
+        return min(nearest - now, LONGEST)
+
+    def _idle(self) -> bool:
+        if any(pool.in_hand() for pool in (self._senders, self._uploads, self._lookups)):
+            return False
+        with self.database.read() as session:
+            return not claiming.busy_until(session, self.now() + AHEAD)
+
+
+class _Pool:
+    """A bounded pool that knows what it has in hand."""
+
+    def __init__(self, name: str, size: int) -> None:
+        self.size = size
+        self._executor = ThreadPoolExecutor(size, thread_name_prefix=name)
+        self._tasks: dict[Future[None], Claimed | None] = {}
+        self._lock = Lock()
+
+    @property
+    def free(self) -> int:
+        with self._lock:
+            return self.size - len(self._tasks)
+
+    def in_hand(self) -> list[Claimed]:
+        with self._lock:
+            return [claimed for claimed in self._tasks.values() if claimed]
+
+    def carry(self, work: Callable[[Claimed], None], claimed: Claimed) -> None:
+        self._start(lambda: work(claimed), claimed)
+
+    def submit(self, work: Callable[[int], None], number: int) -> None:
+        self._start(lambda: work(number), None)
+
+    def _start(self, work: Callable[[], None], claimed: Claimed | None) -> None:
+        task = self._executor.submit(work)
+        with self._lock:
+            self._tasks[task] = claimed
+        task.add_done_callback(self._done)
+
+    def _done(self, task: Future[None]) -> None:
+        with self._lock:
+            self._tasks.pop(task, None)
+        if not task.cancelled() and (error := task.exception()):
+            # the row stays as it is; its lease ends, and then it is looked up
+            log.error("a delivery could not be written down", exc_info=error)
+
+    def finish(self, seconds: float) -> None:
+        with self._lock:
+            running = list(self._tasks)
+        wait(running, timeout=seconds)
+        self._executor.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,93 @@
+"""The gate: nothing becomes public that a second person has not approved as it is.
+
+An approval covers a content hash; for each delivery it keeps the hash of the frozen parts, the account and the times.
+The gate is asked in the transaction that writes the attempt, whatever door a release came through.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from dissem.errors import Conflict, DissemError
+from dissem.models import Approval, ApprovedDelivery, Channel, Delivery, Part, Release, ReleaseState
+from dissem.models.release import release_facts, stamp
+
+
+def canonical(data: Any) -> str:
+    """SHA-256, hexadecimal, of *data* as canonical JSON."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def delivery_hash(delivery: Delivery, parts: Sequence[Part]) -> str:
+    """What of *delivery* an approval covers: where it goes, as which account, from when to when, every frozen part."""
+    return canonical(
+        {
+            "channel": delivery.channel_id,
+            "account": delivery.account,
+            "due": stamp(delivery.due),
+            "until": stamp(delivery.until),
+            "not_before": stamp(delivery.not_before),
+            "urgent": delivery.urgent,
+            "parts": [part.post for part in sorted(parts, key=lambda p: p.number)],
+        }
+    )
+
+
+def content_hash(release: Release, hashes: Iterable[str]) -> str:
+    """What one approval of *release* covers: its own facts and all its deliveries."""
+    return canonical({"release": release_facts(release), "deliveries": sorted(hashes)})
+
+
+def parts_of(session: Session, deliveries: Iterable[Delivery]) -> Mapping[int, list[Part]]:
+    """The frozen parts of each delivery, by its id, in order."""
+    found: dict[int, list[Part]] = {d.id or 0: [] for d in deliveries}
+    rows = session.exec(select(Part).where(col(Part.delivery_id).in_(found)).order_by(col(Part.number)))
+    for part in rows:
+        found[part.delivery_id].append(part)
+    return found
+
+
+def valid_approvals(session: Session, deliveries: Iterable[Delivery]) -> Mapping[int, str]:
+    """By delivery id, the hash that a valid approval of its approved release covers. Missing: there is none."""
+    rows = session.exec(
+        select(ApprovedDelivery.delivery_id, ApprovedDelivery.hash)
+        .join(Approval, col(Approval.id) == ApprovedDelivery.approval_id)
+        .join(Release, col(Release.id) == Approval.release_id)
+        .where(
+            col(ApprovedDelivery.delivery_id).in_([d.id for d in deliveries]),
+            col(Approval.voided).is_(None),
+            Approval.content_hash == Release.content_hash,
+            Release.state == ReleaseState.APPROVED,
+        )
+    )
+    return dict(rows.all())
+
+
+def objection(delivery: Delivery, parts: Sequence[Part], channel: Channel, approved: str | None) -> DissemError | None:
+    """Why *delivery* may not be published, None if it may."""
+    if approved is None:
+        return Conflict(
+            "Release {release} has no valid approval for channel {channel}.",
+            hint="Submit it and let another person approve it.",
+            release=delivery.release_id,
+            channel=channel.name,
+        )
+    if channel.account != delivery.account:
+        return Conflict(
+            "Channel {channel} is connected to another account than the one that was approved.",
+            hint="Withdraw release {release}, submit it again and have it approved for the new account.",
+            release=delivery.release_id,
+            channel=channel.name,
+        )
+    if not parts or delivery_hash(delivery, parts) != approved:
+        return Conflict(
+            "What would be published on {channel} is not what was approved.",
+            hint="Withdraw release {release}, look at it, and have it approved again.",
+            release=delivery.release_id,
+            channel=channel.name,
+        )
+    return None

@@ -1,0 +1,74 @@
+"""The one place where a delivery's row changes its state: the table decides, the fence guards."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import update
+from sqlmodel import Session, col
+
+from dissem.errors import Conflict
+from dissem.models import Delivery, Evidence, Held, Move, Situation, State, move
+
+
+class Lost(Conflict):
+    """Somebody else has moved the delivery in the meantime."""
+
+
+def situation(delivery: Delivery, **more: Any) -> Situation:
+    """What the row itself says; *more* adds what only the caller knows."""
+    known = {
+        "last_part": delivery.part >= delivery.parts,
+        "public_part": delivery.part > 1,
+        "ambiguous": delivery.ambiguous,
+        "ready": delivery.ready,
+    }
+    return Situation(**{**known, **more})
+
+
+def advance(
+    session: Session,
+    delivery: Delivery,
+    evidence: Evidence,
+    *,
+    now: datetime,
+    seen: Situation | None = None,
+    **values: Any,
+) -> Move:
+    """Move *delivery* on *evidence*, only if its row is still as we know it; *values* are further columns.
+
+    The row's fence grows, so whoever held it before can no longer write. Raises Lost if the row has moved.
+    """
+    target = move(delivery.state, evidence, seen or situation(delivery))
+    if target.state is not delivery.state:
+        values = {"since": now, **values}
+    values = {
+        "state": target.state,
+        "held": target.held,
+        "fence": delivery.fence + 1,
+        **_released(target.state),
+        **values,
+    }
+    if target.state is State.UNKNOWN or target.held in (Held.UNKNOWN, Held.TWICE, Held.PROCESSING, Held.HANDED):
+        values["ambiguous"] = True
+    changed = session.execute(
+        update(Delivery)
+        .where(
+            col(Delivery.id) == delivery.id,
+            col(Delivery.fence) == delivery.fence,
+            col(Delivery.state) == delivery.state,
+        )
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+    if changed.rowcount != 1:  # type: ignore[attr-defined]
+        raise Lost("Delivery {delivery} was moved by somebody else.", hint="Look at it again.", delivery=delivery.id)
+    for name, value in values.items():
+        setattr(delivery, name, value)
+    return target
+
+
+def _released(state: State) -> dict[str, Any]:
+    """A row that is in nobody's hand has no owner and no lease."""
+    if state in (State.PREPARING, State.PUBLISHING):
+        return {}
+    return {"owner": None, "lease_until": None}

@@ -1,0 +1,185 @@
+"""Finding out what became of a delivery: lost answers are looked up, processing posts are asked after.
+
+A positive finding counts at once. A negative one counts only after the settle time, twice, and only if the platform
+answered completely; then keys and staged objects allow another try, everything else is for a person.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from dissem.channels.adapter import Adapter, Certainty, Receipt
+from dissem.channels.adapter import Part as Post
+from dissem.errors import DissemError
+from dissem.models import Attempt, Delivery, Evidence, Publication, Situation, State
+from dissem.queue import pacing
+from dissem.queue.carry import (
+    Carrier,
+    Outcome,
+    keep_receipt,
+    pause,
+    prepared_of,
+    proven,
+    replace_row,
+    there_twice,
+)
+from dissem.queue.claims import Anywhere, Claimed, receipt_of
+from dissem.queue.moves import Lost, advance, situation
+from dissem.store.bell import ring
+
+_UNSURE = (None, Evidence.UNCERTAIN.value, Evidence.LEASE_OVER.value)
+BEFORE = timedelta(minutes=2)  # clocks differ: look this much earlier than the attempt
+
+
+def look(carrier: Carrier, claimed: Claimed) -> None:
+    """Ask the platform about one unknown or processing delivery, and write the verdict down."""
+    try:
+        ask = _confirm if claimed.delivery.state is State.PROCESSING else _find
+        outcome, seen = ask(carrier, claimed)
+    except Exception as error:  # noqa: BLE001 — a failed look says nothing
+        outcome, seen = Outcome.of_error(error, Evidence.UNCERTAIN), situation(claimed.delivery)
+    carrier.tell_breakers(claimed.channel, outcome)
+    carrier.reached("after look")
+    try:
+        with carrier.installation.database.write() as session:
+            _record(session, carrier, claimed, outcome, seen)
+            ring(session)
+    except Lost:
+        return
+
+
+def _confirm(carrier: Carrier, claimed: Claimed) -> tuple[Outcome, Situation]:
+    with carrier.installation.database.read() as session:
+        kept = session.exec(select(Publication).where(Publication.part_id == claimed.part.id)).one()
+    receipt = carrier.installation.adapters.of(claimed.channel).confirm(receipt_of(kept))
+    outcome = Outcome.of_receipt(receipt)
+    if outcome.evidence is Evidence.ACCEPTED:
+        outcome = Outcome(Evidence.LATER, receipt=receipt)
+    return _within(outcome, claimed, carrier.timing.processing_bound, carrier.now()), situation(claimed.delivery)
+
+
+def _find(carrier: Carrier, claimed: Claimed) -> tuple[Outcome, Situation]:
+    adapter = carrier.installation.adapters.of(claimed.channel)
+    post = Post.thawed(claimed.part.post, Anywhere(), claimed.before)
+    certainty = adapter.certainty(post)
+    first, ambiguous = _ambiguous(carrier, claimed)
+    seen = situation(
+        claimed.delivery,
+        blind=certainty is Certainty.BLIND,
+        resends=_may_resend(adapter, certainty, ambiguous),
+        settled=_settled(carrier, claimed, adapter),
+    )
+    if certainty is Certainty.BLIND:
+        return Outcome(Evidence.UNCERTAIN, error=_nobody_knows(claimed)), seen
+    found = adapter.find(post, prepared_of(claimed.part), first - BEFORE)
+    return _within(_judged(carrier, claimed, found), claimed, carrier.timing.unknown_bound, carrier.now()), seen
+
+
+def _ambiguous(carrier: Carrier, claimed: Claimed) -> tuple[datetime, int]:
+    """When the first attempt for this part that may be public began, and how many there are."""
+    with carrier.installation.database.read() as session:
+        rows = session.exec(
+            select(Attempt).where(Attempt.part_id == claimed.part.id).order_by(col(Attempt.number))
+        ).all()
+    unsure = [a.started for a in rows if a.outcome in _UNSURE]
+    return min(unsure, default=claimed.delivery.since), len(unsure)
+
+
+def _may_resend(adapter: Adapter, certainty: Certainty, ambiguous: int) -> bool:
+    if certainty in (Certainty.KEYED, Certainty.STAGED):
+        return True
+    return adapter.settings.on_absent == "resend_once" and ambiguous <= 1
+
+
+def _settled(carrier: Carrier, claimed: Claimed, adapter: Adapter) -> bool:
+    """Whether one more clean "not there" is the second one after the settle time."""
+    return _past_settling(carrier, claimed, adapter) and claimed.delivery.absences >= 1
+
+
+def _past_settling(carrier: Carrier, claimed: Claimed, adapter: Adapter) -> bool:
+    timing = carrier.timing
+    return carrier.now() >= claimed.delivery.since + timing.send_deadline + timing.request + adapter.facts.lag
+
+
+def _judged(carrier: Carrier, claimed: Claimed, found: Sequence[Receipt]) -> Outcome:
+    """What the proofs say, those left out that belong to other deliveries."""
+    with carrier.installation.database.read() as session:
+        others = session.exec(
+            select(Publication.remote_id).where(
+                Publication.channel_id == claimed.channel.id, Publication.part_id != claimed.part.id
+            )
+        )
+        taken = set(others)
+    ours = [receipt for receipt in found if receipt.id not in taken]
+    if len(ours) == 1:
+        return Outcome.of_receipt(ours[0])
+    return (
+        Outcome(Evidence.PROOFS, error=there_twice(claimed))
+        if ours
+        else Outcome(Evidence.ABSENT, error=_absent(claimed))
+    )
+
+
+def _within(outcome: Outcome, claimed: Claimed, bound: timedelta, now: datetime) -> Outcome:
+    """Past *bound* what is still open is for a person."""
+    still_open = outcome.evidence in (Evidence.LATER, Evidence.UNCERTAIN)
+    if still_open and now - claimed.delivery.since > bound:
+        return Outcome(Evidence.BOUND_PASSED, error=outcome.error or _nobody_knows(claimed))
+    return outcome
+
+
+def _record(session: Session, carrier: Carrier, claimed: Claimed, outcome: Outcome, seen: Situation) -> None:
+    now, delivery = carrier.now(), replace_row(claimed.delivery)
+    if outcome.evidence is Evidence.PROOF:
+        advance(session, delivery, Evidence.PROOF, now=now, seen=seen, **proven(session, claimed, now))
+    else:
+        advance(session, delivery, outcome.evidence, now=now, seen=seen, **_values(carrier, claimed, outcome, now))
+    if outcome.receipt:
+        keep_receipt(session, claimed, outcome.receipt, now)
+    if outcome.evidence is Evidence.UNAUTHORIZED and outcome.error:
+        pause(session, carrier.installation, claimed.channel, outcome.error, now)
+
+
+def _values(carrier: Carrier, claimed: Claimed, outcome: Outcome, now: datetime) -> dict[str, Any]:
+    delivery = claimed.delivery
+    asked = getattr(outcome.error, "retry_after", None)
+    values: dict[str, Any] = {
+        "next_at": now + (asked or pacing.next_look(delivery.failures, carrier.timing)),
+        "failures": delivery.failures + 1,
+    }
+    if outcome.error:
+        values["reason"] = outcome.error.reason()
+    if outcome.evidence is Evidence.ABSENT:
+        adapter = carrier.installation.adapters.of(claimed.channel)
+        counted = _past_settling(carrier, claimed, adapter)
+        again = _settled(carrier, claimed, adapter)
+        values["absences"] = 0 if again else delivery.absences + counted
+        if again:
+            values |= {"next_at": now, "failures": 0}
+    return values
+
+
+def _nobody_knows(claimed: Claimed) -> DissemError:
+    return DissemError(
+        "It may or may not be on {channel}, and the platform cannot be asked.",
+        hint="Look there. If it is there: dissem delivery resolve {delivery} --published URL. "
+        "If not: dissem delivery resolve {delivery} --absent",
+        channel=claimed.channel.name,
+        delivery=claimed.delivery.id or 0,
+    )
+
+
+def _absent(claimed: Claimed) -> DissemError:
+    return DissemError(
+        "The answer of {channel} was lost, and the post was not found there so far.",
+        hint="If a person has to decide: dissem delivery resolve {delivery} --published URL or --absent",
+        channel=claimed.channel.name,
+        delivery=claimed.delivery.id,
+    )
+
+
+def is_in_doubt(delivery: Delivery) -> bool:
+    """Whether *delivery* may be public without proof."""
+    return delivery.ambiguous or delivery.state in (State.UNKNOWN, State.PROCESSING, State.PUBLISHING)
