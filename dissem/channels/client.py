@@ -6,10 +6,12 @@ not prove "not accepted" is Uncertain; for the others the same trouble is Unreac
 
 import ipaddress
 import json as jsonlib
+import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -20,14 +22,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    MaxRetryError,
-    NameResolutionError,
-    NewConnectionError,
-    ProxyError,
-    SSLError,
-)
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError, SSLError
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from dissem.channels.errors import ChannelError, Refused, Throttled, Unauthorized, Uncertain, Unreachable
 
@@ -40,8 +36,12 @@ IDLE = 2.0  # seconds after which a pooled connection is too old for an irrevoca
 LARGEST = 5 * 2**20  # bytes of an answer
 LONGEST_WAIT = timedelta(hours=24)  # a longer Retry-After is not believed
 
-_NOT_SENT = (ConnectTimeoutError, NewConnectionError, NameResolutionError, SSLError, ProxyError)
+# A TLS error is not among them: one that comes after the handshake proves nothing. See `_judging`.
+_NOT_SENT = (ConnectTimeoutError, NewConnectionError, NameResolutionError)
 _RESERVED = tuple(ipaddress.ip_network(n) for n in ("192.0.0.0/24", "64:ff9b::/96", "2002::/16", "2001::/32"))
+
+# At DEBUG urllib3 writes whole addresses, and with some platforms the token is in them.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,13 @@ class Network:
 
     def check(self, url: str) -> None:
         """Raise Unauthorized unless *url* is https, or its host is allowed."""
-        parts = urlsplit(url)
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in self.allow_hosts):
-            raise _forbidden(parts.hostname or url)
+        try:
+            parts = urlsplit(url)
+            scheme, host = parts.scheme, parts.hostname or ""
+        except ValueError:
+            scheme, host = "", ""
+        if not host or (scheme != "https" and not (scheme == "http" and host in self.allow_hosts)):
+            raise _forbidden(host or "…")  # never the whole address: it may hold a token
 
 
 def _is_public(address: str) -> bool:
@@ -168,20 +172,21 @@ class Client:
         url = path if path.startswith(("http://", "https://")) else self.base + path
         self.network.check(url)
         session = self._session(fresh=irrevocable)
-        deadline = time.monotonic() + total if total else None
         try:
-            response = session.request(
-                method,
-                url,
-                headers={**self.headers, **(headers or {})},
-                auth=self.auth or _no_auth,
-                timeout=(CONNECT, READ),
-                allow_redirects=False,
-                stream=True,
-                **options,
-            )
-            with response:
-                answer = Answer(response.status_code, response.headers, _read(response, deadline), irrevocable)
+            with (
+                _bounded(total) as bound,
+                session.request(
+                    method,
+                    url,
+                    headers={**self.headers, **(headers or {})},
+                    auth=self.auth or _no_auth,
+                    timeout=(CONNECT, READ),
+                    allow_redirects=False,
+                    stream=True,
+                    **options,
+                ) as response,
+            ):
+                answer = Answer(response.status_code, response.headers, _read(response, bound), irrevocable)
         except requests.RequestException as error:
             raise _unanswered(error, irrevocable) from None  # the cause's text may hold the address, and so a token
         except _TooMuch as error:
@@ -246,13 +251,62 @@ class _TooMuch(Exception):
     pass
 
 
-def _read(response: requests.Response, deadline: float | None) -> bytes:
+def _read(response: requests.Response, bound: "_Bound | None") -> bytes:
     content = bytearray()
     for chunk in response.iter_content(64 * 1024):
         content += chunk
-        if len(content) > LARGEST or (deadline and time.monotonic() > deadline):
+        if len(content) > LARGEST:
             raise _TooMuch
+    if bound and bound.over:  # cut, and without a stated length that looks like the end
+        raise _TooMuch
     return bytes(content)
+
+
+class _Bound:
+    """Cuts the line when the time of a request is up. A socket's own time-out starts anew with every byte, so a
+    platform that trickles would hold a request for ever."""
+
+    def __init__(self) -> None:
+        self.over = False
+        self._line: socket.socket | None = None
+
+    def watch(self, line: socket.socket) -> None:
+        self._line = line
+
+    def cut(self) -> None:
+        self.over = True
+        if self._line is not None:
+            with suppress(OSError):  # closed already
+                socket.socket.shutdown(self._line, socket.SHUT_RDWR)  # the plain one: TLS would say goodbye first
+
+
+_here = threading.local()
+
+
+@contextmanager
+def _bounded(total: float | None) -> Iterator[_Bound | None]:
+    """The bound of this thread's request: *total* seconds, or none."""
+    if total is None:
+        yield None
+        return
+    bound = _here.bound = _Bound()
+    timer = threading.Timer(total, bound.cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield bound
+    finally:
+        timer.cancel()
+        _here.bound = None
+
+
+def _watch(connection: HTTPConnection) -> None:
+    """Put *connection* under this thread's bound. Where the time is up already, nothing may be sent any more."""
+    bound: _Bound | None = getattr(_here, "bound", None)
+    if bound and connection.sock is not None:
+        bound.watch(connection.sock)
+        if bound.over:
+            raise NewConnectionError(connection, "too late to send")
 
 
 def _unanswered(error: requests.RequestException, irrevocable: bool) -> ChannelError:
@@ -294,7 +348,20 @@ def _judging(pool: Any, connection: Any, network: Network) -> Any:
                 return super()._new_conn()  # type: ignore[no-any-return]
             except socket.gaierror as error:
                 raise NameResolutionError(name, self, error) from error
+            except UnicodeError as error:  # a label too long for the name service
+                raise NewConnectionError(self, "no such name") from error
             finally:
                 self._dns_host = name
+
+        def connect(self) -> None:
+            try:
+                super().connect()
+            except (OSError, SSLError, CertificateError) as error:  # the handshake: nothing of the request has left
+                raise NewConnectionError(self, "no secure connection") from error
+            _watch(self)
+
+        def request(self, *args: Any, **kwargs: Any) -> None:
+            _watch(self)
+            super().request(*args, **kwargs)
 
     return type(f"Judging{pool.__name__}", (pool,), {"ConnectionCls": Connection})

@@ -44,10 +44,12 @@ def content_hash(release: Release, hashes: Iterable[str]) -> str:
 
 def parts_of(session: Session, deliveries: Iterable[Delivery]) -> Mapping[int, list[Part]]:
     """The frozen parts of each delivery, by its id, in order."""
-    found: dict[int, list[Part]] = {d.id or 0: [] for d in deliveries}
-    rows = session.exec(select(Part).where(col(Part.delivery_id).in_(found)).order_by(col(Part.number)))
+    many = {d.id or 0: d.parts for d in deliveries}
+    found: dict[int, list[Part]] = {number: [] for number in many}
+    rows = session.exec(select(Part).where(col(Part.delivery_id).in_(many)).order_by(col(Part.number)))
     for part in rows:
-        found[part.delivery_id].append(part)
+        if part.number <= many[part.delivery_id]:  # a part that fell away keeps its row, for its attempts
+            found[part.delivery_id].append(part)
     return found
 
 

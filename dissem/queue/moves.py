@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import update
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session, col
 
 from dissem.errors import Conflict
@@ -63,7 +64,7 @@ def advance(
     if changed.rowcount != 1:  # type: ignore[attr-defined]
         raise Lost("Delivery {delivery} was moved by somebody else.", hint="Look at it again.", delivery=delivery.id)
     for name, value in values.items():
-        setattr(delivery, name, value)
+        set_committed_value(delivery, name, value)
     return target
 
 

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 
 from dissem.channels.adapter import Adapter, Certainty, Receipt
 from dissem.channels.adapter import Part as Post
+from dissem.config import Timing
 from dissem.errors import DissemError
 from dissem.models import Attempt, Delivery, Evidence, Publication, Situation, State
 from dissem.queue import pacing
@@ -99,8 +100,12 @@ def _settled(carrier: Carrier, claimed: Claimed, adapter: Adapter) -> bool:
 
 
 def _past_settling(carrier: Carrier, claimed: Claimed, adapter: Adapter) -> bool:
-    timing = carrier.timing
-    return carrier.now() >= claimed.delivery.since + timing.send_deadline + timing.request + adapter.facts.lag
+    return carrier.now() >= settled_at(claimed.delivery.since, carrier.timing, adapter.facts.lag)
+
+
+def settled_at(began: datetime, timing: Timing, lag: timedelta) -> datetime:
+    """From when on "not there" can be believed of a request that *began* then."""
+    return began + timing.send_deadline + timing.request + lag
 
 
 def _judged(carrier: Carrier, claimed: Claimed, found: Sequence[Receipt]) -> Outcome:

@@ -612,7 +612,7 @@ class FacebookStandin(Standin):
         return graph_error(2500, f"Unknown path components: {request.path}")
 
     def refused(self, request: Request) -> Answer:
-        return self.finish(request, graph_error(100, "(#100) Invalid parameter"))
+        return graph_error(100, "(#100) Invalid parameter")
 
     def malformed(self, request: Request) -> Answer:
         return graph_error(100, "(#100) The request body cannot be read")
@@ -620,22 +620,21 @@ class FacebookStandin(Standin):
     def throttled(self, request: Request, retry_after: float | None) -> Answer:
         """With a time: the page's own limit (80001) and when it ends, in minutes; without: the older code 32."""
         if retry_after is None:
-            return self.finish(request, graph_error(32, "(#32) Page request limit reached"))
+            return graph_error(32, "(#32) Page request limit reached")
         answer = graph_error(80001, "(#80001) There have been too many calls to this Page account.", 2494055)
-        return self.finish(request, replace(answer, headers=self._usage(request, 100, -int(-retry_after // 60))))
+        return replace(answer, headers=self._usage(request, 100, -int(-retry_after // 60)))
 
     def token_expired(self, request: Request) -> Answer:
         message = "Error validating access token: Session has expired."
-        return self.finish(request, graph_error(190, message, 463))
+        return graph_error(190, message, 463)
 
     def failed(self, request: Request, status: int) -> Answer:
         message = "An unexpected error has occurred. Please retry your request later."
-        return self.finish(request, graph_error(2, message, status=status, transient=True))
+        return graph_error(2, message, status=status, transient=True)
 
     def duplicate_refused(self, request: Request) -> Answer:
         told = "This status update is identical to the last one you posted."
-        answer = graph_error(506, "Duplicate status message", 1455006, title="Duplicate Status Update", told=told)
-        return self.finish(request, answer)
+        return graph_error(506, "Duplicate status message", 1455006, title="Duplicate Status Update", told=told)
 
     def finish(self, request: Request, answer: Answer) -> Answer:
         """Every answer tells its version and the page's usage; an error has a trace id."""
@@ -658,16 +657,12 @@ class FacebookStandin(Standin):
             "views": people["post_media_view"],
         }
 
-    def _match(self, request: Request) -> tuple[Route | None, dict[str, str]]:
-        """As usual, but faults are scripted by what a request does, not by its path alone."""
-        made, places = super()._match(request)
-        return (replace(made, label=self._label(made, places, request)) if made else None), places
-
-    def _label(self, made: Route, places: Mapping[str, str], request: Request) -> str:
+    def operation(self, made: Route | None, request: Request) -> str:
+        """What a request does, not its path alone, decides which faults are for it."""
+        if made is None:
+            return ""
         if request.method == "GET":
-            if made.label in ("list", "read", "measure", "account"):
-                return self._label_of_read(made, places, request)
-            return made.label
+            return self._reading(made, request)
         given = self._loosely(request)
         if made.handler == "change_node":
             return "publish" if {"published", "is_published"} & given.keys() else made.label
@@ -675,12 +670,13 @@ class FacebookStandin(Standin):
         early = given.get("upload_phase", "finish") != "finish"
         return "upload" if made.label == "publish" and (held_back or early) else made.label
 
-    def _label_of_read(self, made: Route, places: Mapping[str, str], request: Request) -> str:
-        if MEASURES.search(request.one("fields") or "") or made.handler == "insights":
-            return "measure"
-        if made.handler == "read_node":
-            node = places["node"]
-            return "status" if node in self._videos else "account" if self._account(id=node) else "read"
+    def _reading(self, made: Route, request: Request) -> str:
+        if made.handler in ("published_posts", "uploaded_photos", "read_node", "read_nodes"):
+            if MEASURES.search(request.one("fields") or ""):
+                return "measure"
+            if made.handler == "read_node":
+                node = request.params["node"]
+                return "status" if node in self._videos else "account" if self._account(id=node) else "read"
         return "read" if made.handler == "read_nodes" else made.label
 
     # Who asks, and what
@@ -960,7 +956,9 @@ class FacebookStandin(Standin):
             values = self._post_values(account, post)
             return self._shown("Post", values, fields or wanted_fields("created_time,message"))
         if video := self._own(self._videos, account, identity):
-            return self._shown("Video", self._video_values(video), fields or wanted_fields("description,updated_time"))
+            return self._shown(
+                "Video", self._video_values(account, video), fields or wanted_fields("description,updated_time")
+            )
         if photo := self._own(self._photos, account, identity):
             return self._shown("Photo", self._photo_values(photo), fields or wanted_fields("created_time,name"))
         raise gone(identity)
@@ -1028,7 +1026,8 @@ class FacebookStandin(Standin):
             "link": f"https://www.facebook.com/photo.php?fbid={photo.id}",
         }
 
-    def _video_values(self, video: Video) -> dict[str, Any]:
+    def _video_values(self, account: FacebookPage, video: Video) -> dict[str, Any]:
+        shown = self._posts.get(video.post, video)
         return {
             "id": video.id,
             "title": video.title or None,
@@ -1039,7 +1038,10 @@ class FacebookStandin(Standin):
             "post_id": video.post or None,
             "published": bool(video.post),
             "status": lambda wanted: self._video_status(video),
-            "views": lambda wanted: grown(f"{video.id} views", self.clock() - video.made, 900),
+            "views": lambda wanted: self._grown(shown, "post_video_views"),
+            "reactions": lambda wanted: self._people(account, shown, wanted, REACTIONS),
+            "likes": lambda wanted: self._people(account, shown, wanted, ("like",)),
+            "comments": lambda wanted: self._people(account, shown, wanted, ("comments",)),
         }
 
     def _video_status(self, video: Video) -> dict[str, Any]:
@@ -1076,7 +1078,9 @@ class FacebookStandin(Standin):
             return {"data": [{"media_type": "link", "type": "share", **link}]}
         return None
 
-    def _grown(self, post: Live | Post, name: str) -> int:
+    def _grown(self, post: Live | Post | Video, name: str) -> int:
+        if isinstance(post, Video):
+            return 0  # nobody has seen it
         made = post.made if isinstance(post, Post) else post.at
         return grown(f"{post.id} {name}", self.clock() - made, CEILINGS[name])
 
@@ -1085,7 +1089,7 @@ class FacebookStandin(Standin):
         shares = self._grown(post, "shares")
         return {"count": shares} if shares else None
 
-    def _people(self, account: FacebookPage, post: Post, wanted: Field, kinds: Iterable[str]) -> dict[str, Any]:
+    def _people(self, account: FacebookPage, post: Post | Video, wanted: Field, kinds: Iterable[str]) -> dict[str, Any]:
         self._need(account, "pages_read_user_content")
         if unknown := wanted.options.keys() - {"limit", "summary", "type", "filter", "order"}:
             raise bad_parameter(f"Param {min(unknown)} is not supported")

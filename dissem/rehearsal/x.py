@@ -37,12 +37,13 @@ _TLD = (
     "com|org|net|edu|gov|mil|int|info|biz|name|mobi|asia|travel|museum|app|dev|blog|news|online|site|store|tech|xyz|"
     "id|my|sg|th|vn|ph|bn|tl|au|nz|jp|kr|cn|hk|tw|in|uk|us|eu|nl|de|fr|it|es|co|io|me|tv|cc|ly|gl|be|to|ai"
 )
-_LABEL = r"[a-z0-9\u00c0-\u024f](?:[a-z0-9_\u00c0-\u024f-]*[a-z0-9\u00c0-\u024f])?"
+_NAME = r"[a-z0-9\u00c0-\u024f](?:[a-z0-9\u00c0-\u024f-]*[a-z0-9\u00c0-\u024f])?"
+_BELOW = r"[a-z0-9\u00c0-\u024f](?:[a-z0-9_\u00c0-\u024f-]*[a-z0-9\u00c0-\u024f])?"  # below a name, underscores may be
 _PATH = r"[a-z0-9\u00c0-\u024f\u0400-\u04ff!*';:=+,.$/%#\[\]\-\u2013_~@|&]"
 _QUERY = r"[a-z0-9!?*'@();:&=+$/%#\[\]\-_.,~|]"
 LINK = re.compile(
     rf"(?:(?<![a-z0-9@\uff20$#\uff03])https?://|(?<![a-z0-9@\uff20$#\uff03\-_./]))"
-    rf"(?:{_LABEL}\.)+(?:{_TLD})(?![a-z0-9@+-])(?::\d+)?"
+    rf"(?:{_BELOW}\.)*{_NAME}\.(?:{_TLD})(?![a-z0-9@+-])(?::\d+)?"
     rf"(?:/(?:\({_PATH}+\)|{_PATH})*(?<=[a-z0-9\u00c0-\u024f\u0400-\u04ff+\-=_#/)]))?"
     rf"(?:\?{_QUERY}*(?<=[a-z0-9\-_&=#/]))?",
     re.IGNORECASE,
@@ -515,26 +516,26 @@ class XStandin(Standin):
 
     def throttled(self, request: Request, retry_after: float | None) -> Answer:
         answer = problem(429, "Too Many Requests")
-        limit = {"x-rate-limit-limit": str(self._limit(request)), "x-rate-limit-remaining": "0"}
+        limit = {"x-rate-limit-limit": str(self._window(request)[1]), "x-rate-limit-remaining": "0"}
         if retry_after is not None:
             limit["x-rate-limit-reset"] = str(int(self.clock().timestamp() + retry_after))
         return replace(answer, headers={**answer.headers, **limit})
 
     def token_expired(self, request: Request) -> Answer:
-        return self.finish(request, problem(401, "Unauthorized"))
+        return problem(401, "Unauthorized")
 
     def failed(self, request: Request, status: int) -> Answer:
-        return self.finish(request, problem(status, HTTPStatus(status).phrase))
+        return problem(status, HTTPStatus(status).phrase)
 
     def duplicate_refused(self, request: Request) -> Answer:
-        return self.finish(request, problem(403, DUPLICATE))
+        return problem(403, DUPLICATE)
 
     def finish(self, request: Request, answer: Answer) -> Answer:
         """Every answer tells what is left of the endpoint's fifteen minutes."""
         if "x-rate-limit-remaining" in answer.headers:
             return answer
-        limit = self._limit(request)
-        start, used = self._windows.get(_window(request), (self.clock(), 0))
+        window, limit = self._window(request)
+        start, used = self._windows.get(window, (self.clock(), 0))
         told = {
             "x-rate-limit-limit": str(limit),
             "x-rate-limit-remaining": str(max(limit - used, 0)),
@@ -558,16 +559,13 @@ class XStandin(Standin):
             text = text.replace(secret, "***") if secret else text
         return super().without_secrets(text)
 
-    def _match(self, request: Request) -> tuple[Route | None, dict[str, str]]:
-        """As usual, but reads that ask for metrics are scripted apart from those that look for a post."""
-        made, places = super()._match(request)
-        if made is None:
-            return made, places
-        fields = f"{request.one('tweet.fields')},{request.one('post.fields')}"
-        if made.handler in ("posts_by_id", "post_by_id", "timeline"):
-            usual = "list" if made.handler == "timeline" else "read"
-            made = replace(made, label="measure" if "_metrics" in fields else usual)
-        return made, {**places, "handler": made.handler}
+    def operation(self, made: Route | None, request: Request) -> str:
+        """Reads that ask for metrics have faults of their own, apart from those that look for a post."""
+        if made is None or made.handler not in ("posts_by_id", "post_by_id", "timeline"):
+            return made.label if made else ""
+        if "_metrics" in f"{request.one('tweet.fields')},{request.one('post.fields')}":
+            return "measure"
+        return "list" if made.handler == "timeline" else "read"
 
     # Who asks
 
@@ -633,16 +631,20 @@ class XStandin(Standin):
         assert owner, "a post belongs to an account"  # noqa: S101 - posts are made here only
         return owner
 
-    def _limit(self, request: Request) -> int:
-        return self.limits.get(request.params.get("handler", ""), 900)
+    def _window(self, request: Request) -> tuple[tuple[str, str], int]:
+        """What the rate limit is counted by (handler and user), and the limit."""
+        made, _ = self._match(request)
+        handler = made.handler if made else ""
+        return (handler, request.params.get("account", "")), self.limits.get(handler, 900)
 
     def _spend(self, request: Request) -> None:
-        start, used = self._windows.get(_window(request), (self.clock(), 0))
+        window, limit = self._window(request)
+        start, used = self._windows.get(window, (self.clock(), 0))
         if not start <= self.clock() < start + WINDOW:
             start, used = self.clock(), 0
-        if used >= self._limit(request):
+        if used >= limit:
             raise Denied(self.throttled(request, (start + WINDOW - self.clock()).total_seconds()))
-        self._windows[_window(request)] = (start, used + 1)
+        self._windows[window] = (start, used + 1)
 
     # What is asked
 
@@ -761,10 +763,10 @@ class XStandin(Standin):
     def _repeats(self, account: XAccount, text: str) -> bool:
         return any(
             live.text == text and not live.media and self.age(live) < self.duplicate_window
-            for live in self.listed_all(account)
+            for live in self._all_of(account)
         )
 
-    def listed_all(self, account: XAccount) -> list[Live]:
+    def _all_of(self, account: XAccount) -> list[Live]:
         """The account's live posts, without any lag."""
         return [live for live in self.public if live.account == account.handle]
 
@@ -1018,10 +1020,6 @@ def _escape(text: str) -> str:
 
 def _number(text: str | None) -> int:
     return int(text) if text and text.isdigit() else 0
-
-
-def _window(request: Request) -> tuple[str, str]:
-    return request.params.get("handler", ""), request.params.get("account", "")
 
 
 def _closed(names: Iterable[str], allowed: Collection[str], where: str) -> None:

@@ -41,12 +41,15 @@ class Adapters:
 
     def _make(self, channel: Channel) -> Adapter:
         kind = adapter_class(channel.platform)
-        secrets = {
+        settings = validated(kind, {**self._placed(channel.settings), **self.opened(channel)})
+        return kind(settings, network=self._network, account=channel.account or "")
+
+    def opened(self, channel: Channel) -> dict[str, str]:
+        """The secrets of *channel* in clear, for an adapter's settings alone."""
+        return {
             field: self._vault.open(sealed, table=TABLE, row=channel.id or 0, field=field)
             for field, sealed in channel.secrets.items()
         }
-        settings = validated(kind, {**self._placed(channel.settings), **secrets})
-        return kind(settings, network=self._network, account=channel.account or "")
 
     def _placed(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """A relative `folder` is meant from the installation's folder, wherever the command runs."""

@@ -372,6 +372,20 @@ def test_a_video_in_one_request_is_published_and_its_status_moves_on(client, fac
     assert facebook.public[0].media[0].bytes == LANDSCAPE
 
 
+def test_a_video_is_measured_by_its_own_id_and_has_no_shares(client, facebook):
+    identity = client.video(description="Rapat").json()["id"]
+    facebook.time_offset = timedelta(days=3)
+
+    shown = client.get(
+        "", ids=identity, fields="views,reactions.limit(0).summary(true),comments.limit(0).summary(true)"
+    )
+    refused = client.get(identity, fields="shares")
+
+    assert shown.json()[identity]["views"] > 0
+    assert shown.json()[identity]["reactions"]["summary"]["total_count"] > 0
+    assert error_of(refused) == (100, None)
+
+
 @pytest.mark.parametrize("film", [PORTRAIT, movie(1280, 720, turned=True)])
 def test_a_vertical_video_becomes_a_draft_although_the_answer_is_a_success(client, facebook, film):
     answer = client.video(film, description="Tegak")

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -105,6 +106,8 @@ def client(x):
         ("pukul 08.30 sampai 9.45", 23),
         ("berkas laporan.pdf", 18),
         ("#padang.go.id", 13),
+        ("kota_padang.id", 14),
+        ("kota_tua.padang.go.id", 23),
         ("https://padang.go.id/a https://padang.go.id/b", 47),
         ("café", 4),
         ("cafe\u0301", 4),
@@ -215,8 +218,6 @@ def test_an_app_only_token_may_read_but_not_write(x):
 
 
 def test_a_token_without_the_scope_is_answered_403():
-    from dataclasses import replace
-
     with XStandin(accounts=[replace(SAMPLE, scopes=frozenset({"tweet.read", "users.read"}))]) as x:
         assert Client(x, Bearer(x.bearer)).post("/2/tweets", text="Halo").status_code == 403
 
@@ -546,8 +547,6 @@ def test_counts_grow_and_private_ones_close_after_thirty_days(client, x):
 
 
 def test_a_long_post_of_a_paying_account_is_cut_and_whole_in_its_note():
-    from dataclasses import replace
-
     with XStandin(accounts=[replace(SAMPLE, subscription_type="Premium")]) as x:
         client = Client(x)
         post = client.publish("a" * 300)

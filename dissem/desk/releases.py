@@ -1,0 +1,463 @@
+"""A release's life: draft, submitted, approved or rejected; any edit leads back to draft and voids the approval."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, update
+from sqlmodel import Session, col, select
+
+from dissem.channels.registry import adapter_class
+from dissem.compose.media import Inspected, clean, keep_original
+from dissem.compose.post import Picture, Post, compose
+from dissem.desk.acting import Acting
+from dissem.desk.draft import Draft, File, complete
+from dissem.desk.people import known_agency
+from dissem.desk.rights import Action, allow
+from dissem.desk.times import times
+from dissem.errors import Conflict, NotAllowed, WrongInput
+from dissem.models import (
+    Agency,
+    Approval,
+    ApprovedDelivery,
+    Channel,
+    Delivery,
+    Evidence,
+    Media,
+    Part,
+    Person,
+    Publication,
+    Release,
+    ReleaseMedia,
+    ReleaseState,
+    State,
+)
+from dissem.queue import gate
+from dissem.queue.moves import advance
+from dissem.queue.reconcile import is_in_doubt
+
+EARLY = (State.PROPOSED, State.WAITING, State.PREPARING)
+LEAD = timedelta(minutes=30)  # media are brought to the platform this long before the due time at most
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A release with what belongs to it."""
+
+    release: Release
+    media: Sequence[tuple[ReleaseMedia, Media]]
+    deliveries: Sequence[tuple[Delivery, Channel]]
+    approval: Approval | None
+    people: Mapping[int, str]  # usernames by id
+
+
+def add(acting: Acting, draft: Draft) -> Release:
+    """A new draft. Its media are taken in: the originals are kept as they are, nothing is sent from them directly."""
+    whole = complete(draft)
+    person = acting.somebody
+    agency = whole.agency or person.agency
+    if agency is None:
+        raise WrongInput("It is not said which agency the release belongs to.", hint="Name it with --agency CODE.")
+    acting.require(Action.ADD, agency)
+    taken = _take_in(acting, whole.media or ())
+    now = acting.now()
+    with acting.write() as session:
+        known_agency(session, agency)
+        release = Release(
+            **_columns(whole),
+            agency=agency,
+            author_id=person.id or 0,
+            editor_id=person.id or 0,
+            created=now,
+            edited=now,
+        )
+        session.add(release)
+        session.flush()
+        _attach(session, release, taken, now)
+        _check_times(release)
+        acting.record(session, "release.add", f"release {release.id}", title=release.title)
+    return release
+
+
+def edit(acting: Acting, number: int, draft: Draft) -> Release:
+    """Change what *draft* says; the release is a draft again and its approval void."""
+    taken = None if draft.media is None else _take_in(acting, draft.media)
+    now = acting.now()
+    with acting.write() as session:
+        release = acting.release(session, number, Action.EDIT)
+        if draft.agency and draft.agency != release.agency:
+            acting.require(Action.EDIT, draft.agency)
+            known_agency(session, draft.agency)
+            release.agency = draft.agency
+        reopen(session, release, now=now)
+        for name, value in _columns(draft).items():
+            setattr(release, name, value)
+        if taken is not None:
+            session.execute(delete(ReleaseMedia).where(col(ReleaseMedia.release_id) == release.id))
+            _attach(session, release, taken, now)
+        _check_times(release)
+        for delivery, _ in _deliveries(session, release):
+            if delivery.state is State.PROPOSED:
+                delivery.sqlmodel_update(times(release, delivery.due, acting.installation.config.windows))
+                session.add(delivery)
+        release.editor_id, release.edited = acting.somebody.id or 0, now
+        session.add(release)
+        acting.record(session, "release.edit", f"release {number}")
+    return release
+
+
+def reopen(session: Session, release: Release, *, now: datetime) -> None:
+    """Make *release* a draft: approvals void, deliveries proposed again. Refused once something may be public."""
+    deliveries = session.exec(select(Delivery).where(Delivery.release_id == release.id).with_for_update()).all()
+    _require_nothing_public(session, release, deliveries)
+    session.execute(
+        update(Approval)
+        .where(col(Approval.release_id) == release.id, col(Approval.voided).is_(None))
+        .values(voided=now)
+    )
+    for delivery in deliveries:
+        if delivery.state in (State.WAITING, State.PREPARING):
+            advance(session, delivery, Evidence.VOIDED, now=now, reason=None)
+    release.state, release.content_hash, release.submitted, release.reason = ReleaseState.DRAFT, None, None, None
+    session.add(release)
+
+
+def _require_nothing_public(session: Session, release: Release, deliveries: Iterable[Delivery]) -> None:
+    for delivery in deliveries:
+        if is_in_doubt(delivery):
+            raise Conflict(
+                "Release {release} is being published, or may be public already (delivery {delivery}).",
+                hint="Wait until it is settled; dissem delivery show {delivery} tells.",
+                release=release.id,
+                delivery=delivery.id,
+            )
+    public = session.exec(
+        select(Publication)
+        .join(Delivery, col(Delivery.id) == Publication.delivery_id)
+        .where(Delivery.release_id == release.id)
+    ).first()
+    if public or any(d.state is State.PUBLISHED for d in deliveries):
+        raise Conflict(
+            "Release {release} is public, so it is no longer changed.",
+            hint="Remove it there and make a new release.",
+            release=release.id,
+        )
+
+
+def preview(acting: Acting, number: int, names: Sequence[str] = ()) -> list[tuple[Channel, Post]]:
+    """What each channel would be sent: those named, else those scheduled. The same function composes at submit."""
+    with acting.installation.database.read() as session:
+        release = acting.release(session, number, Action.SEE)
+        channels = _named(session, names) if names else [c for _, c in _deliveries(session, release)]
+        pictures, agency = _pictures(session, release), session.get_one(Agency, release.agency).name
+    if not channels:
+        raise WrongInput(
+            "Release {release} is scheduled on no channel yet.", hint="Name one with --channel NAME.", release=number
+        )
+    return [(channel, _composed(acting, release, pictures, agency, channel)) for channel in channels]
+
+
+def submit(acting: Acting, number: int) -> Release:
+    """Compose and freeze what every scheduled channel will be sent, and ask for approval of exactly that."""
+    with acting.installation.database.read() as session:
+        before = acting.release(session, number, Action.SUBMIT)
+        planned = [(d, c) for d, c in _deliveries(session, before) if d.state is State.PROPOSED]
+        pictures, agency = _pictures(session, before), session.get_one(Agency, before.agency).name
+    _require_submittable(before, planned)
+    posts = {c.id: _composed(acting, before, pictures, agency, c) for _, c in planned}
+    now = acting.now()
+    with acting.write() as session:
+        release = acting.release(session, number, Action.SUBMIT)
+        deliveries = [(d, c) for d, c in _deliveries(session, release) if d.state is State.PROPOSED]
+        unchanged = release.edited == before.edited and release.state == before.state
+        if not unchanged or {c.id for _, c in deliveries} != set(posts):
+            raise Conflict("Release {release} was changed at the same moment.", hint="Submit it again.", release=number)
+        hashes = []
+        for delivery, channel in deliveries:
+            _keep_made(session, posts[channel.id], now)
+            parts = _freeze(session, delivery, channel, posts[channel.id])
+            hashes.append(gate.delivery_hash(delivery, parts))
+        release.content_hash = gate.content_hash(release, hashes)
+        release.state, release.submitted, release.reason = ReleaseState.SUBMITTED, now, None
+        session.add(release)
+        acting.record(session, "release.submit", f"release {number}", hash=release.content_hash)
+    return release
+
+
+def _require_submittable(release: Release, planned: Sequence[tuple[Delivery, Channel]]) -> None:
+    if release.state not in (ReleaseState.DRAFT, ReleaseState.REJECTED):
+        raise Conflict("Release {release} is {state} already.", release=release.id, state=release.state.value)
+    if not planned:
+        raise Conflict(
+            "Release {release} is not scheduled on any channel.",
+            hint="First: dissem schedule {release} --to CHANNEL --at TIME",
+            release=release.id,
+        )
+    for _, channel in planned:
+        if channel.account is None:
+            raise Conflict(
+                "The account of channel {channel} has not been checked yet.",
+                hint="Run: dissem channel check {channel}",
+                channel=channel.name,
+            )
+
+
+def approve(acting: Acting, number: int) -> Release:
+    """Say yes to exactly what was submitted: its deliveries wait for their time. Never to one's own work."""
+    now = acting.now()
+    with acting.write() as session:
+        release = acting.release(session, number, Action.APPROVE)
+        person = acting.somebody
+        _require_other_eyes(release, person)
+        if release.state is not ReleaseState.SUBMITTED:
+            raise Conflict(
+                "Release {release} is not waiting for approval (it is {state}).",
+                release=number,
+                state=release.state.value,
+            )
+        deliveries = [(d, c) for d, c in _deliveries(session, release) if d.state is State.PROPOSED]
+        hashes = _hashes(session, [d for d, _ in deliveries])
+        if gate.content_hash(release, hashes.values()) != release.content_hash:
+            raise Conflict(
+                "What was submitted of release {release} has changed since.",
+                hint="Let it be submitted again.",
+                release=number,
+            )
+        approval = Approval(
+            release_id=number,
+            content_hash=release.content_hash,
+            approver_id=person.id or 0,
+            author_id=release.author_id,
+            editor_id=release.editor_id,
+            at=now,
+        )
+        session.add(approval)
+        session.flush()
+        for delivery, channel in deliveries:
+            covered = ApprovedDelivery(
+                approval_id=approval.id or 0, delivery_id=delivery.id or 0, hash=hashes[delivery.id or 0]
+            )
+            session.add(covered)
+            advance(
+                session, delivery, Evidence.APPROVED, now=now, next_at=first_moment(delivery, channel, now), reason=None
+            )
+        release.state = ReleaseState.APPROVED
+        session.add(release)
+        acting.record(session, "release.approve", f"release {number}", hash=release.content_hash)
+    return release
+
+
+def first_moment(delivery: Delivery, channel: Channel, now: datetime) -> datetime:
+    """When there is something to do: at the due time, or before it where media have to be brought there first."""
+    due = max(delivery.due, delivery.not_before or delivery.due)
+    if delivery.ready:
+        return due
+    return max(now, due - min(LEAD, adapter_class(channel.platform).facts.ahead))
+
+
+def reject(acting: Acting, number: int, reason: str) -> Release:
+    """Send a submitted release back, saying why."""
+    with acting.write() as session:
+        release = acting.release(session, number, Action.REJECT)
+        if release.state is not ReleaseState.SUBMITTED:
+            raise Conflict(
+                "Release {release} is not waiting for approval (it is {state}).",
+                release=number,
+                state=release.state.value,
+            )
+        release.state, release.reason = ReleaseState.REJECTED, reason
+        session.add(release)
+        acting.record(session, "release.reject", f"release {number}", reason=reason)
+    return release
+
+
+def withdraw(acting: Acting, number: int) -> Release:
+    """Back to draft, as long as nothing is public."""
+    with acting.write() as session:
+        release = acting.release(session, number, Action.EDIT)
+        reopen(session, release, now=acting.now())
+        acting.record(session, "release.withdraw", f"release {number}")
+    return release
+
+
+def listed(acting: Acting, *, state: ReleaseState | None = None, limit: int = 50) -> Sequence[Release]:
+    """The newest releases that the person may see."""
+    query = select(Release).order_by(col(Release.id).desc()).limit(limit)
+    if not allow(acting.somebody, Action.SEE, None):
+        acting.require(Action.SEE, acting.somebody.agency)
+        query = query.where(Release.agency == acting.somebody.agency)
+    if state:
+        query = query.where(Release.state == state)
+    with acting.installation.database.read() as session:
+        return session.exec(query).all()
+
+
+def show(acting: Acting, number: int) -> Shown:
+    """Release *number* with media, deliveries and approval."""
+    with acting.installation.database.read() as session:
+        release = acting.release(session, number, Action.SEE)
+        approval = session.exec(
+            select(Approval).where(Approval.release_id == number, col(Approval.voided).is_(None))
+        ).first()
+        numbers = [release.author_id, release.editor_id, *([approval.approver_id] if approval else [])]
+        names = session.exec(select(Person.id, Person.username).where(col(Person.id).in_(numbers)))
+        return Shown(
+            release,
+            _media(session, release),
+            _deliveries(session, release),
+            approval,
+            {number or 0: username for number, username in names},
+        )
+
+
+def _require_other_eyes(release: Release, person: Person) -> None:
+    if person.id in (release.author_id, release.editor_id):
+        raise NotAllowed(
+            "{name} wrote or last edited release {release}, so somebody else has to approve it.",
+            hint="Ask another approver of the agency, or a coordinator.",
+            name=person.name,
+            release=release.id,
+        )
+
+
+def _columns(draft: Draft) -> dict[str, Any]:
+    names = ("kind", "title", "body", "link", "language", "urgent", "not_before", "until")
+    said = {name: getattr(draft, name) for name in names if getattr(draft, name) is not None}
+    return {**said, "tags": list(draft.tags)} if draft.tags is not None else said
+
+
+def _check_times(release: Release) -> None:
+    if release.not_before and release.until and release.until <= release.not_before:
+        raise WrongInput(
+            "The latest useful time lies before the embargo ends.", hint="Correct --until or --not-before."
+        )
+
+
+def _take_in(acting: Acting, files: Sequence[File]) -> list[tuple[File, Inspected]]:
+    """Keep every original and see that a clean copy can be made of it. Nothing is attached if one is refused."""
+    folder = acting.installation.media
+    taken = [(file, keep_original(file.path, folder)) for file in files]
+    for file, _ in taken:
+        clean(file.path, folder)
+    return taken
+
+
+def _attach(session: Session, release: Release, taken: Sequence[tuple[File, Inspected]], now: datetime) -> None:
+    for position, (file, facts) in enumerate(taken, start=1):
+        _keep_media(session, facts, None, now)
+        session.add(
+            ReleaseMedia(
+                release_id=release.id or 0,
+                position=position,
+                sha256=facts.sha256,
+                name=file.path.name,
+                alt=file.alt,
+            )
+        )
+
+
+def _keep_media(session: Session, facts: Any, made_from: str | None, now: datetime) -> None:
+    if session.get(Media, facts.sha256) is None:
+        session.add(
+            Media(
+                sha256=facts.sha256,
+                type=facts.type,
+                size=facts.size,
+                width=facts.width,
+                height=facts.height,
+                duration=facts.duration,
+                made_from=made_from if made_from != facts.sha256 else None,
+                created=now,
+            )
+        )
+        session.flush()
+
+
+def _keep_made(session: Session, post: Post, now: datetime) -> None:
+    for made in post.made:
+        _keep_media(session, made, made.made_from, now)
+
+
+def _freeze(session: Session, delivery: Delivery, channel: Channel, post: Post) -> list[Part]:
+    """Write the parts of *post* as those of *delivery*. A part that was attempted before keeps its row and history."""
+    prepares_text = adapter_class(channel.platform).facts.prepares_text
+    kept = {p.number: p for p in session.exec(select(Part).where(Part.delivery_id == delivery.id))}
+    parts = []
+    for number, frozen in enumerate(post.parts, start=1):
+        part = kept.get(number) or Part(delivery_id=delivery.id or 0, number=number, post={})
+        part.post, part.prepared, part.prepared_until = frozen.frozen(), {}, None
+        part.prepares = bool(frozen.attachments) or prepares_text
+        session.add(part)
+        parts.append(part)
+    delivery.part, delivery.parts, delivery.account = 1, len(parts), channel.account
+    delivery.ready, delivery.prepared_until = not parts[0].prepares, None
+    delivery.fence += 1
+    session.add(delivery)
+    session.flush()
+    return parts
+
+
+def _hashes(session: Session, deliveries: Sequence[Delivery]) -> dict[int, str]:
+    parts = gate.parts_of(session, deliveries)
+    return {d.id or 0: gate.delivery_hash(d, parts[d.id or 0]) for d in deliveries}
+
+
+def _composed(acting: Acting, release: Release, pictures: Sequence[Picture], agency: str, channel: Channel) -> Post:
+    return compose(
+        release,
+        pictures,
+        agency=agency,
+        kind=adapter_class(channel.platform),
+        folder=acting.installation.media,
+        seed=f"release {release.id}/channel {channel.id}",
+    )
+
+
+def _pictures(session: Session, release: Release) -> list[Picture]:
+    return [
+        Picture(
+            sha256=media.sha256,
+            type=media.type,
+            size=media.size,
+            width=media.width,
+            height=media.height,
+            duration=media.duration,
+            alt=attached.alt,
+            name=attached.name,
+        )
+        for attached, media in _media(session, release)
+    ]
+
+
+def _media(session: Session, release: Release) -> Sequence[tuple[ReleaseMedia, Media]]:
+    query = (
+        select(ReleaseMedia, Media)
+        .join(Media, col(Media.sha256) == ReleaseMedia.sha256)
+        .where(ReleaseMedia.release_id == release.id)
+        .order_by(col(ReleaseMedia.position))
+    )
+    return session.exec(query).all()
+
+
+def _deliveries(session: Session, release: Release) -> Sequence[tuple[Delivery, Channel]]:
+    query = (
+        select(Delivery, Channel)
+        .join(Channel, col(Channel.id) == Delivery.channel_id)
+        .where(Delivery.release_id == release.id)
+        .order_by(col(Delivery.id))
+    )
+    return session.exec(query).all()
+
+
+def _named(session: Session, names: Sequence[str]) -> list[Channel]:
+    from dissem.desk.channels import known
+
+    return [known(session, name) for name in names]
+
+
+def approved_now(session: Session, delivery: Delivery, channel: Channel) -> bool:
+    """Whether a valid approval covers *delivery* as it stands."""
+    number = delivery.id or 0
+    parts = gate.parts_of(session, [delivery])[number]
+    return gate.objection(delivery, parts, channel, gate.valid_approvals(session, [delivery]).get(number)) is None

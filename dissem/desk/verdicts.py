@@ -1,0 +1,151 @@
+"""What people decide about deliveries that stopped: try again, it is there, it is not there, take it down."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from dissem.channels.adapter import Receipt
+from dissem.channels.registry import adapter_class
+from dissem.desk.acting import Acting
+from dissem.desk.draft import link
+from dissem.desk.releases import approved_now
+from dissem.desk.rights import Action
+from dissem.errors import Conflict
+from dissem.i18n import moment
+from dissem.models import Attempt, Channel, Delivery, Evidence, Part, Publication, Release, State
+from dissem.queue.carry import keep_receipt, proven
+from dissem.queue.claims import Claimed, receipt_of
+from dissem.queue.moves import advance, situation
+from dissem.queue.reconcile import settled_at
+
+
+@dataclass(frozen=True)
+class Case:
+    """A delivery with everything that is known of it."""
+
+    delivery: Delivery
+    release: Release
+    channel: Channel
+    parts: Sequence[Part]
+    attempts: Sequence[Attempt]
+    publications: Sequence[Publication]
+
+
+def show(acting: Acting, number: int) -> Case:
+    """Everything known of delivery *number*."""
+    with acting.installation.database.read() as session:
+        delivery, release, channel = acting.delivery(session, number, Action.SEE)
+        return Case(
+            delivery,
+            release,
+            channel,
+            session.exec(select(Part).where(Part.delivery_id == number).order_by(col(Part.number))).all(),
+            session.exec(select(Attempt).where(Attempt.delivery_id == number).order_by(col(Attempt.id))).all(),
+            session.exec(select(Publication).where(Publication.delivery_id == number)).all(),
+        )
+
+
+def retry(acting: Acting, number: int) -> tuple[Delivery, Channel]:
+    """Try a refused, cancelled or surely unpublished delivery again, as approved."""
+    now = acting.now()
+    with acting.write() as session:
+        delivery, _, channel = acting.delivery(session, number, Action.RETRY)
+        _require_retriable(delivery, now)
+        seen = situation(delivery, approved=approved_now(session, delivery, channel))
+        start = max(now, delivery.due)
+        advance(
+            session, delivery, Evidence.RETRIED, now=now, seen=seen, reason=None, next_at=start, failures=0, deaths=0
+        )
+        acting.record(session, "delivery.retry", f"delivery {number}")
+    return delivery, channel
+
+
+def _require_retriable(delivery: Delivery, now: datetime) -> None:
+    if delivery.ambiguous or delivery.state not in (State.REFUSED, State.MISSED, State.CANCELLED, State.HELD):
+        hint = "First say whether it is there: dissem delivery resolve {delivery} --published URL or --absent"
+        raise Conflict(
+            "Delivery {delivery} cannot be retried: it is {state}.",
+            hint=hint if delivery.ambiguous else "dissem delivery show {delivery} tells what can be done.",
+            delivery=delivery.id,
+            state=delivery.state.value,
+        )
+    if delivery.until <= now:
+        raise Conflict(
+            "The latest useful time of delivery {delivery} has passed.",
+            hint="Give it a new time with: dissem delivery reschedule {delivery} --at TIME",
+            delivery=delivery.id,
+        )
+
+
+def resolve(acting: Acting, number: int, *, published: str | None) -> tuple[Delivery, Channel]:
+    """A person looked: it is there at the address *published*, or (None) it is surely not there."""
+    now = acting.now()
+    if published is not None:
+        link(published)
+    with acting.write() as session:
+        delivery, _, channel = acting.delivery(session, number, Action.RESOLVE)
+        if delivery.state is not State.HELD or not delivery.ambiguous:
+            raise Conflict(
+                "Delivery {delivery} needs no verdict: it is {state}.", delivery=number, state=delivery.state.value
+            )
+        if published is None:
+            _say_absent(session, acting, delivery, channel, now)
+        else:
+            _say_published(session, delivery, channel, published, now)
+        acting.record(session, "delivery.resolve", f"delivery {number}", published=published)
+    return delivery, channel
+
+
+def _say_absent(session: Session, acting: Acting, delivery: Delivery, channel: Channel, now: datetime) -> None:
+    """Not before the last request can no longer arrive: also a person may look too early."""
+    last = session.exec(
+        select(Attempt).where(Attempt.delivery_id == delivery.id).order_by(col(Attempt.id).desc()).limit(1)
+    ).first()
+    facts = adapter_class(channel.platform).facts
+    sure = settled_at(last.started, acting.installation.config.timing, facts.lag) if last else now
+    if now < sure:
+        raise Conflict(
+            "It is too early to say that delivery {delivery} is not there; it may still appear.",
+            hint="Look again after {moment}.",
+            delivery=delivery.id,
+            moment=moment(sure, acting.installation.zone),
+        )
+    advance(
+        session,
+        delivery,
+        Evidence.SAID_ABSENT,
+        now=now,
+        ambiguous=False,
+        absences=0,
+        failures=0,
+        next_at=now,
+        reason=None,
+    )
+
+
+def _say_published(session: Session, delivery: Delivery, channel: Channel, url: str, now: datetime) -> None:
+    part = session.exec(select(Part).where(Part.delivery_id == delivery.id, Part.number == delivery.part)).one()
+    claimed = Claimed(delivery, part, channel, None, None, 0.0)
+    advance(session, delivery, Evidence.SAID_PUBLISHED, now=now, **proven(session, claimed, now))
+    keep_receipt(session, claimed, Receipt(id=url, url=url), now)
+
+
+def remove(acting: Acting, number: int) -> tuple[Delivery, Channel]:
+    """Take a public post down, every part of it; the last one first."""
+    with acting.installation.database.read() as session:
+        delivery, _, channel = acting.delivery(session, number, Action.REMOVE)
+        query = select(Publication).where(Publication.delivery_id == number, col(Publication.removed).is_(None))
+        public = session.exec(query.order_by(col(Publication.id).desc())).all()
+    if not public:
+        raise Conflict("Nothing of delivery {delivery} is public.", delivery=number)
+    adapter = acting.installation.adapters.of(channel)
+    for publication in public:
+        adapter.remove(receipt_of(publication))
+        with acting.write() as session:
+            kept = session.get_one(Publication, publication.id)
+            kept.removed = acting.now()
+            session.add(kept)
+            acting.record(session, "delivery.remove", f"delivery {number}", id=kept.remote_id)
+    return delivery, channel

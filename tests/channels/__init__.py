@@ -1,0 +1,1 @@
+"""The adapters, all held to one contract (`contract.py`)."""

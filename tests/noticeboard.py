@@ -1,0 +1,113 @@
+"""A whole platform in a few lines: an adapter that pins posts to a list and fails when told to."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+from dissem.channels.adapter import Account, Adapter, Certainty, Counts, Facts, Gone, Part, Prepared, Receipt
+
+
+@dataclass
+class Pinned:
+    """One post on the board."""
+
+    id: str
+    text: str
+    key: str
+    at: datetime
+    account: str
+    after: str | None = None
+
+
+@dataclass
+class Wall:
+    """What hangs there, and what will go wrong: `fails` before the pinning, `fails_after` after it."""
+
+    account: str = "padang"
+    pinned: list[Pinned] = field(default_factory=list)
+    fails: list[BaseException] = field(default_factory=list)
+    fails_after: list[BaseException] = field(default_factory=list)
+    prepare_fails: list[BaseException] = field(default_factory=list)
+    find_fails: list[BaseException] = field(default_factory=list)
+    hides: int = 0  # so many listings do not show anything yet
+    certainty: Certainty = Certainty.READABLE
+    prepared: list[str] = field(default_factory=list)
+    publishes: int = 0
+    before_publish: Any = None
+
+
+WALLS: dict[str, Wall] = {}
+
+
+class Noticeboard(Adapter):
+    """Pins to the wall that its settings name."""
+
+    platform = "board"
+    facts: ClassVar[Facts] = Facts(
+        label="Noticeboard", text=500, images=4, threads=True, lag=timedelta(0), batch=50, counts=frozenset({"views"})
+    )
+
+    class Settings(Adapter.Settings):
+        wall: str
+        api_url: str = ""
+
+    @property
+    def wall(self) -> Wall:
+        return WALLS[self.settings.wall]
+
+    def certainty(self, part: Part) -> Certainty:
+        return self.wall.certainty
+
+    def check(self) -> Account:
+        return Account(self.wall.account, f"Papan {self.wall.account}")
+
+    def prepare(self, part: Part, prepared: Prepared) -> Iterator[Prepared]:
+        for attachment in part.attachments[len(prepared.get("media")) :]:
+            _raise_next(self.wall.prepare_fails)
+            self.wall.prepared.append(attachment.sha256)
+            prepared = prepared.adding("media", attachment.sha256)
+            yield prepared
+
+    def publish(self, part: Part, prepared: Prepared) -> Receipt:
+        wall = self.wall
+        wall.publishes += 1
+        if wall.before_publish:
+            wall.before_publish()
+        _raise_next(wall.fails)
+        pinned = self._pin(part)
+        _raise_next(wall.fails_after)
+        return Receipt(pinned.id, f"https://board.example/{pinned.id}")
+
+    def _pin(self, part: Part) -> Pinned:
+        wall = self.wall
+        for pinned in wall.pinned:
+            if wall.certainty is Certainty.KEYED and pinned.key == part.key:
+                return pinned
+        after = part.after.id if part.after else None
+        made = Pinned(str(len(wall.pinned) + 1), part.text, part.key, datetime.now(UTC), wall.account, after)
+        wall.pinned.append(made)
+        return made
+
+    def find(self, part: Part, prepared: Prepared, since: datetime) -> Sequence[Receipt]:
+        _raise_next(self.wall.find_fails)
+        if self.wall.hides:
+            self.wall.hides -= 1
+            return []
+        return [
+            Receipt(p.id, f"https://board.example/{p.id}")
+            for p in self.wall.pinned
+            if p.text == part.text and p.at >= since
+        ]
+
+    def measure(self, receipts: Sequence[Receipt]) -> Mapping[str, Counts | Gone]:
+        there = {p.id for p in self.wall.pinned}
+        return {r.id: Counts(views=10) if r.id in there else Gone() for r in receipts}
+
+    def remove(self, receipt: Receipt) -> None:
+        self.wall.pinned = [p for p in self.wall.pinned if p.id != receipt.id]
+
+
+def _raise_next(errors: list[BaseException]) -> None:
+    if errors:
+        raise errors.pop(0)
