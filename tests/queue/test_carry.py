@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from conftest import Town  # type: ignore[import-not-found]
 from sqlmodel import select
+from town import Town
 
 from dissem.channels.adapter import Certainty
 from dissem.channels.errors import NotYet, Refused, Throttled, Unauthorized, Uncertain, Unreachable
@@ -92,7 +92,7 @@ def test_not_there_is_not_believed_before_the_settle_time(town: Town) -> None:
     timing = town.installation.config.timing
     settle = timing.send_deadline + timing.request
 
-    town.work_for(timedelta(seconds=1), int(settle.total_seconds()))
+    town.work_for(timedelta(seconds=5), int(settle.total_seconds()) // 5)
 
     assert wall.publishes == 1
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from conftest import Town  # type: ignore[import-not-found]
+from town import Town
 
 from dissem.channels.adapter import Certainty
 from dissem.channels.errors import Unreachable

@@ -1,15 +1,11 @@
 """A small town hall with a noticeboard, and a clock that stands still until it is moved."""
 
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import EntryPoint
 from typing import Any
 
-import pytest
 from noticeboard import WALLS, Wall
 from sqlmodel import select
 
-from dissem.channels import registry
 from dissem.channels.adapter import Part as Post
 from dissem.models import (
     Agency,
@@ -45,29 +41,6 @@ class Clock:
 
     def pass_(self, **span: float) -> None:
         self.time += timedelta(**span)
-
-
-@pytest.fixture
-def noticeboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The platform "board" is installed."""
-    known = registry.entry_points
-
-    def with_board(**wanted: Any) -> Any:
-        point = EntryPoint("board", "noticeboard:Noticeboard", registry.GROUP)
-        return [point] if wanted.get("name") == "board" else [*known(**wanted), point]
-
-    monkeypatch.setattr(registry, "entry_points", with_board)
-    registry.adapter_class.cache_clear()
-    registry.platforms.cache_clear()
-    yield
-    registry.adapter_class.cache_clear()
-    registry.platforms.cache_clear()
-    WALLS.clear()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 class Town:
@@ -209,11 +182,3 @@ class Town:
     def publications(self, number: int) -> list[Publication]:
         with self.installation.database.read() as session:
             return list(session.exec(select(Publication).where(Publication.delivery_id == number)))
-
-
-@pytest.fixture
-def town(installation: Installation, noticeboard: None, clock: Clock) -> Town:
-    return Town(installation, clock)
-
-
-WorkFor = Callable[[timedelta, int], None]

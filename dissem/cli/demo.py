@@ -1,0 +1,379 @@
+"""`dissem demo`: the whole main job, from an empty folder to a filed report, against the rehearsal platforms.
+
+Everything goes over real HTTP to stand-ins on this machine; nothing leaves it. Each run begins anew.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dissem import clock
+from dissem.cli.show import table
+from dissem.errors import DissemError, NotAllowed, WrongInput
+from dissem.i18n import _, moment
+from dissem.models import Role
+
+MARK = ".dissem-demo"  # a folder with this file is ours to begin anew
+MATERIAL = Path(__file__).parent.parent / "rehearsal" / "material"
+
+_CONFIG = """\
+[office]
+name = "Kota Padang (gladi)"
+timezone = "Asia/Jakarta"
+
+[network]
+allow_hosts = ["127.0.0.1"]
+
+[timing]
+look_again = "1 s" # the rehearsal does not keep anybody waiting
+"""
+
+_INFOGRAPHIC = """\
++++
+kind = "infographic"
+title = "Lima Langkah Siaga Banjir di Rumah"
+tags = ["Padang", "SiagaBencana"]
+link = "https://humas.padang.example/siaga-banjir"
+media = [{ path = "infographic.png", alt = "Infografik lima langkah siaga banjir, dari tas siaga sampai nomor darurat." }]
++++
+Musim hujan sudah tiba. Simpan infografik ini, tempel di dekat pintu, dan bicarakan dengan keluarga.
+"""
+
+_STORY = """\
++++
+kind = "photo"
+title = "Pagi di Jalur Sepeda Pantai Padang"
+tags = ["Padang"]
+media = [{ path = "story.jpg", alt = "Jalur sepeda di tepi pantai pada pagi hari." }]
++++
+Sejak dibuka awal bulan, jalur sepeda tepi pantai ramai setiap pagi.
+"""
+
+_VIDEO = """\
++++
+kind = "video"
+title = "Tiga Detik dari Terminal Anak Air"
+tags = ["Padang", "Perhubungan"]
+media = [{ path = "clip.mp4", alt = "Bus memasuki terminal." }]
++++
+Terminal Anak Air kini melayani delapan trayek.
+"""
+
+
+@dataclass(frozen=True)
+class Play:
+    """What the demo works with: the installation, the stand-ins and the people by username."""
+
+    installation: Any
+    city: Any
+    people: Mapping[str, Any]
+
+    def acting(self, username: str | None = None) -> Any:
+        from dissem.desk.acting import Acting
+
+        return Acting(self.installation, self.people[username] if username else None)
+
+
+def demo(
+    folder: Annotated[Path, typer.Option("--dir", help=_("Folder of the demo."))] = Path("demo"),
+) -> None:
+    """Play the whole main job against the rehearsal platforms, then say where to look."""
+    home = folder.resolve()
+    _fresh(home)
+    with _city() as city:
+        installation = _laid_out(home)
+        try:
+            _play(Play(installation, city, {}), home)
+        finally:
+            installation.close()
+
+
+def _play(empty: Play, home: Path) -> None:
+    from dissem.daemon.run import run
+
+    play = replace(empty, people=_people(empty))
+    channels = _channels(play)
+    numbers = _releases(play, channels)
+    _say(
+        _("The answer to one post will be lost on the way: it is accepted by Mastodon, and dissem does not hear of it.")
+    )
+    play.city["mastodon"].script("publish", play.city["mastodon"].drop_after_accepting())
+    _say(_("The daemon publishes each release at its time …"))
+    status = run(play.installation, until_idle=True)
+    read = _engagement(play)
+    files = _report(play, home)
+    _table(play, numbers)
+    _where(home, files)
+    _judge(play, numbers, status, read)
+
+
+def _fresh(home: Path) -> None:
+    """An empty folder; an earlier demo is begun anew, anything else is left alone."""
+    if home.exists() and any(home.iterdir()):
+        if not (home / MARK).is_file():
+            raise WrongInput("{home} is not empty and not a demo.", hint="Name another folder with --dir.", home=home)
+        shutil.rmtree(home)
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (home / MARK).touch()
+
+
+@contextmanager
+def _city() -> Iterator[Any]:
+    """The stand-ins, with an account on each for two agencies."""
+    from dissem.rehearsal.city import City
+    from dissem.rehearsal.facebook import SAMPLE as PAGE
+    from dissem.rehearsal.facebook import FacebookStandin
+    from dissem.rehearsal.mastodon import MastodonStandin
+    from dissem.rehearsal.telegram import TelegramStandin
+    from dissem.rehearsal.x import SAMPLE as USER
+    from dissem.rehearsal.x import XStandin
+
+    name = "Dinas Perhubungan (gladi)"
+    other_user = replace(
+        USER,
+        id="1640000000000000002",
+        handle="dishubrehearsal",
+        name=name,
+        token="gladi-x-dishub",  # noqa: S106 — opens nothing but the stand-in
+        access_token="1640000000000000002-gladiDishub",  # noqa: S106
+    )
+    other_page = replace(PAGE, id="104000000000002", handle="dishub.gladi", name=name, token="gladi-page-dishub")  # noqa: S106
+    city = City(
+        MastodonStandin(),
+        TelegramStandin(),
+        XStandin(accounts=(USER, other_user)),
+        FacebookStandin(accounts=(PAGE, other_page)),
+    )
+    with city:
+        yield city
+
+
+def _laid_out(home: Path) -> Any:
+    from dissem.cli.init import lay_out
+    from dissem.store.installation import Installation
+
+    lay_out(home, _CONFIG)
+    return Installation.open(home)
+
+
+def _people(play: Play) -> dict[str, Any]:
+    """Two agencies, an author and an approver in each."""
+    from dissem.desk import people
+
+    nobody = play.acting()
+    for code, name in (("kominfo", "Dinas Komunikasi dan Informatika"), ("dishub", "Dinas Perhubungan")):
+        people.add_agency(nobody, code, name)
+    wanted = (
+        ("ani", "Ani Rahmawati", "kominfo", Role.AUTHOR),
+        ("budi", "Budi Santoso", "kominfo", Role.APPROVER),
+        ("citra", "Citra Lestari", "dishub", Role.APPROVER),
+        ("dedi", "Dedi Kurnia", "dishub", Role.APPROVER),
+    )
+    _say(_("Two agencies and four people are entered."))
+    return {u: people.add_person(nobody, u, n, agency=a, role=r)[0] for u, n, a, r in wanted}
+
+
+def _channels(play: Play) -> dict[str, list[str]]:
+    """Five channels for each agency; every account is asked who it is."""
+    from dissem.desk import channels
+
+    made: dict[str, list[str]] = {"kominfo": [], "dishub": []}
+    for place, agency in enumerate(made):
+        for platform, settings, secrets in _accounts(play.city, place):
+            name = f"{platform}-{agency}"
+            _, trouble = channels.add(
+                play.acting(), name, platform=platform, agency=agency, settings=settings, secrets=secrets
+            )
+            if trouble:
+                raise trouble
+            made[agency].append(name)
+    _say(_("{count} channels are connected and checked.", count=sum(map(len, made.values()))))
+    return made
+
+
+def _accounts(city: Any, place: int) -> Iterator[tuple[str, dict[str, str], dict[str, str]]]:
+    """Platform, settings and secrets of the *place*-th account on each platform."""
+    urls = city.urls()
+    x, chat = city["x"], city["telegram"].accounts[place]
+    user, page = x.accounts[place], city["facebook"].accounts[place]
+    yield "newsroom", {"folder": "newsroom"}, {}
+    yield "mastodon", {"api_url": urls["mastodon"]}, {"access_token": city["mastodon"].accounts[place].token}
+    yield (
+        "telegram",
+        {"api_url": urls["telegram"], "chat": f"@{chat.handle}", "staging_chat": str(city["telegram"].staging)},
+        {"bot_token": city["telegram"].token},
+    )
+    yield (
+        "x",
+        {"api_url": urls["x"]},
+        {
+            "consumer_key": x.consumer_key,
+            "consumer_secret": x.consumer_secret,
+            "access_token": user.access_token,
+            "access_token_secret": user.access_token_secret,
+        },
+    )
+    yield "facebook", {"api_url": urls["facebook"], "page": page.id}, {"access_token": page.token}
+
+
+def _releases(play: Play, channels: Mapping[str, Sequence[str]]) -> list[int]:
+    """Four releases: written, scheduled on all channels of their agency, submitted, and approved by somebody else."""
+    from dissem.desk import releases, schedule
+
+    wanted = (
+        ("ani", "budi", "kominfo", (MATERIAL / "release.md").read_text(encoding="utf-8")),
+        ("ani", "budi", "kominfo", _STORY),
+        ("citra", "dedi", "dishub", _INFOGRAPHIC),
+        ("citra", "dedi", "dishub", _VIDEO),
+    )
+    numbers = []
+    for author, approver, agency, text in wanted:
+        release = releases.add(play.acting(author), _draft(play, text))
+        numbers.append(release.id)
+        due = clock.utc_now() + timedelta(seconds=3)
+        schedule.schedule(play.acting(author), release.id, channels[agency], due)
+        releases.submit(play.acting(author), release.id)
+        _own_yes_is_refused(play, author, release.id)
+        releases.approve(play.acting(approver), release.id)
+        _say(
+            _(
+                "Release {number} “{title}”: by {author}, approved by {approver}, for {moment}.",
+                number=release.id,
+                title=release.title,
+                author=author,
+                approver=approver,
+                moment=moment(due, play.installation.zone),
+            )
+        )
+    return numbers
+
+
+def _draft(play: Play, text: str) -> Any:
+    """The draft of *text*, read as staff hand it in: a file beside its media."""
+    from dissem.desk.draft import read
+
+    folder = play.installation.home / "material"
+    if not folder.exists():
+        shutil.copytree(MATERIAL, folder)
+    file = folder / "rilis.md"
+    file.write_text(text, encoding="utf-8")
+    return read(file, now=clock.utc_now(), zone=play.installation.zone)
+
+
+def _own_yes_is_refused(play: Play, author: str, number: int) -> None:
+    from dissem.desk import releases
+
+    try:
+        releases.approve(play.acting(author), number)
+    except NotAllowed as refusal:
+        _say(_("The author's own yes is refused: {why}", why=str(refusal)))
+        return
+    raise DissemError("The author could approve release {number}: the gate is broken.", number=number)
+
+
+def _engagement(play: Play) -> Any:
+    """A few hours are made to pass on the platforms, then their counts are read."""
+    from dissem.engagement.collect import collect
+
+    hours = 6
+    play.city.let_pass(timedelta(hours=hours))
+    read = collect(play.installation, now=_later(hours), limit=1000)
+    _say(_("{hours} hours later the engagement of {count} posts is read.", hours=hours, count=read.read))
+    return read
+
+
+def _later(hours: int) -> datetime:
+    return clock.utc_now() + timedelta(hours=hours, minutes=1)
+
+
+def _report(play: Play, home: Path) -> list[Path]:
+    """The report of this week, as the office files it."""
+    from dissem.reports.render import render
+    from dissem.reports.weekly import weekly
+
+    zone, now = play.installation.zone, _later(6)
+    week, start, end = clock.week_bounds("this", now=clock.utc_now(), zone=zone)
+    with play.installation.database.read() as session:
+        report = weekly(
+            session,
+            week=week,
+            start=start,
+            end=end,
+            zone=zone,
+            now=now,
+            office_name=play.installation.config.office.name,
+        )
+    folder = home / "reports"
+    folder.mkdir()
+    files = []
+    for kind, ending in (("html", "html"), ("json", "json"), ("text", "txt")):
+        file = folder / f"{week}.{ending}"
+        file.write_text(render(report, kind), encoding="utf-8")
+        files.append(file)
+    accounts = home / "akun.html"
+    accounts.write_text(play.city.page(), encoding="utf-8")
+    return [*files, accounts]
+
+
+def _table(play: Play, numbers: Sequence[int]) -> None:
+    from sqlmodel import col, select
+
+    from dissem.models import Channel, Delivery, Publication, Release
+
+    with play.installation.database.read() as session:
+        rows = session.exec(
+            select(Release, Channel, Delivery)
+            .join(Delivery, col(Delivery.release_id) == Release.id)
+            .join(Channel, col(Channel.id) == Delivery.channel_id)
+            .where(col(Release.id).in_(numbers))
+            .order_by(col(Release.id), col(Channel.id))
+        ).all()
+        links = dict(
+            session.exec(select(Publication.delivery_id, Publication.url).order_by(col(Publication.id).desc()))
+        )
+    _say("")
+    typer.echo(
+        table(
+            [_("Release"), _("Channel"), _("State"), _("Link")],
+            [[str(r.id), c.name, _(d.state.value), links.get(d.id) or "–"] for r, c, d in rows],
+        )
+    )
+
+
+def _where(home: Path, files: Sequence[Path]) -> None:
+    _say("")
+    _say(_("Newsroom page: {place}", place=home / "newsroom" / "index.html"))
+    _say(_("The accounts as they look now: {place}", place=files[-1]))
+    _say(_("This week's report: {place}", place=files[0]))
+
+
+def _judge(play: Play, numbers: Sequence[int], status: int, read: Any) -> None:
+    """The demo fails unless every delivery is public exactly once, on the platform's own account of it."""
+    from sqlmodel import col, select
+
+    from dissem.models import Delivery, Part, State
+
+    with play.installation.database.read() as session:
+        deliveries = session.exec(select(Delivery).where(col(Delivery.release_id).in_(numbers))).all()
+        parts = len(session.exec(select(Part.id)).all())
+    newsroom = len(list((play.installation.home / "newsroom" / "items").glob("*.json")))
+    live = newsroom + sum(len(one.public) for one in play.city.standins)
+    unfinished = [d.id for d in deliveries if d.state is not State.PUBLISHED]
+    if status or unfinished or live != parts or not read.read:
+        raise DissemError(
+            "The demo did not end as it should: {unfinished} deliveries open, {live} posts for {parts} parts.",
+            unfinished=len(unfinished),
+            live=live,
+            parts=parts,
+        )
+    _say(_("{live} posts for {parts} parts: each is there exactly once.", live=live, parts=parts))
+
+
+def _say(text: str) -> None:
+    typer.echo(text)

@@ -1,0 +1,1 @@
+"""From a release to what a channel is asked to publish."""

@@ -1,0 +1,527 @@
+"""Release + channel → Post: what is published, to the letter and the byte. Preview and submit ask the same function.
+
+Whatever is lost on the way to a platform (a picture too many, the end of a text) is told in a warning, in one sentence.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import UUID, uuid5
+
+from dissem.channels.adapter import Adapter, Attachment, Facts, Part
+from dissem.compose import media
+from dissem.compose.text import MORE, PARAGRAPH, from_markdown, hashtag, printable, shorten, split
+from dissem.errors import DissemError, WrongInput
+from dissem.models.release import Kind, Release
+
+SUMMARY = 300  # letters of the text beside a whole body, where the platform names no limit
+LONG_CHAIN = 5  # parts; a longer chain is worth a warning
+
+_KEYS = UUID("0b8f8a5e-6b64-5c0e-9d7c-64697373656d")
+
+
+class Original(Protocol):
+    """Facts of a stored file: a `Media` row, or what `media.inspect` answers."""
+
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def duration(self) -> float | None: ...
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One photo or video of a release, as it came in: its facts, alternative text and file name."""
+
+    original: Original
+    alt: str
+    name: str
+
+    @property
+    def is_video(self) -> bool:
+        return self.original.type.startswith("video/")
+
+
+@dataclass(frozen=True)
+class Made:
+    """A file that `compose` has written from an original: to be kept as a `Media` row."""
+
+    sha256: str
+    type: str
+    size: int
+    width: int
+    height: int
+    duration: float | None
+    made_from: str
+
+
+@dataclass(frozen=True)
+class Post:
+    """What a channel is asked to publish. *warnings* are reasons as `dissem.errors.told` reads them; *names* gives the
+    file name that people know for the SHA-256 of an attachment."""
+
+    parts: tuple[Part, ...]
+    warnings: tuple[dict[str, Any], ...] = ()
+    made: tuple[Made, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+def compose(
+    release: Release,
+    pictures: Sequence[Picture],
+    *,
+    agency: str,
+    kind: type[Adapter],
+    folder: Path,
+    seed: str,
+    settings: Any | None = None,
+) -> Post:
+    """The post of *release* with *pictures*, in their order, for a channel that *kind* speaks for.
+
+    The same input gives the same parts, keys included, whenever it is asked. Files are read from and written to the
+    media *folder*. *agency* is the office's name; *seed* names release and channel. Texts always fit; WrongInput is
+    raised for what only people can mend: no picture where there must be one, a video the platform does not take.
+    *settings* are the channel's own; no rule depends on them yet.
+    """
+    facts, warnings = kind.facts, list[DissemError]()
+    files = _Files(folder, kind, warnings)
+    attachments = tuple(files.attached(picture) for picture in _chosen(release, pictures, facts, warnings))
+    words, texts = _told(_words(release, kind, warnings), release, kind, _limit(facts, attachments), warnings)
+    if not (texts[0] or attachments or facts.titled):
+        raise WrongInput("The release has neither a text nor a picture for {platform}.", platform=facts.label)
+    whole = Part(
+        key="",
+        kind=Kind(release.kind).value,
+        title=_one_line(release.title),
+        text="",
+        body=release.body,
+        tags=_bare(release.tags) if facts.tags == "field" else words.tags,
+        link=(release.link if facts.link == "field" else words.link) or None,
+        language=release.language,
+        created=release.created.astimezone(UTC),
+        agency=agency,
+    )
+    parts = [replace(whole, text=text, attachments=() if n else attachments) for n, text in enumerate(texts)]
+    return Post(
+        tuple(_keyed(part, seed, number) for number, part in enumerate(parts, 1)),
+        tuple(warning.reason() for warning in warnings),
+        tuple(files.made.values()),
+        files.names,
+    )
+
+
+def shown(post: Post, kind: type[Adapter]) -> list[dict[str, Any]]:
+    """The parts of *post* as JSON for people: what is sent, and its length beside the limit (None: no limit)."""
+    return [
+        {
+            "number": number,
+            "title": part.title,
+            "text": part.text,
+            "length": kind.length(part.text),
+            "limit": _limit(kind.facts, part.attachments),
+            "link": part.link,
+            "tags": list(part.tags),
+            "attachments": [_shown_file(attachment, post.names) for attachment in part.attachments],
+        }
+        for number, part in enumerate(post.parts, 1)
+    ]
+
+
+def _shown_file(attachment: Attachment, names: Mapping[str, str]) -> dict[str, Any]:
+    plain = ("sha256", "type", "size", "width", "height", "duration", "alt")
+    name = names.get(attachment.sha256, attachment.path.name)
+    return {"name": name, **{fact: getattr(attachment, fact) for fact in plain}}
+
+
+def _keyed(part: Part, seed: str, number: int) -> Part:
+    """With the key that this content has at this place, and no other content or place."""
+    content = {**part.frozen(), "key": ""}
+    return replace(part, key=str(uuid5(_KEYS, json.dumps([seed, number, content], sort_keys=True))))
+
+
+# Text
+
+
+@dataclass(frozen=True)
+class _Words:
+    """What goes into the text of a post; empty: nothing of it."""
+
+    title: str
+    body: str
+    link: str
+    tags: tuple[str, ...]
+
+    def joined(self, **changes: Any) -> str:
+        """One below the other, with *changes*."""
+        if changes:
+            return replace(self, **changes).joined()
+        tags = " ".join(f"#{tag}" for tag in self.tags)
+        return PARAGRAPH.join(block for block in (self.title, self.body, self.link, tags) if block)
+
+
+def _words(release: Release, kind: type[Adapter], warnings: list[DissemError]) -> _Words:
+    facts = kind.facts
+    title = _one_line(release.title)
+    return _Words(
+        title="" if facts.titled else title,
+        body=_without_title(from_markdown(release.body), title),
+        link="" if facts.link == "field" else release.link or "",
+        tags=() if facts.tags == "field" else _hashtags(release.tags, warnings),
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(printable(text).split())
+
+
+def _without_title(body: str, title: str) -> str:
+    """*body* without a first paragraph that only says the title again."""
+    first, _, rest = body.partition(PARAGRAPH)
+    return rest.lstrip() if _one_line(first).casefold() == title.casefold() else body
+
+
+def _hashtags(tags: Sequence[str], warnings: list[DissemError]) -> tuple[str, ...]:
+    made: dict[str, str] = {}
+    for tag in tags:
+        word = hashtag(tag)
+        if word:
+            made.setdefault(word.casefold(), word)
+        else:
+            warnings.append(
+                DissemError("“{tag}” is left out: it cannot be a hashtag.", hint="A hashtag needs a letter.", tag=tag)
+            )
+    return tuple(made.values())
+
+
+def _bare(tags: Sequence[str]) -> tuple[str, ...]:
+    """*tags* as people wrote them, for a platform with a field for them."""
+    named = (_one_line(tag.strip().lstrip("#")) for tag in tags)
+    return tuple(dict.fromkeys(name for name in named if name))
+
+
+def _limit(facts: Facts, attachments: Sequence[Attachment]) -> int | None:
+    return facts.caption if attachments and facts.caption is not None else facts.text
+
+
+def _told(
+    words: _Words, release: Release, kind: type[Adapter], limit: int | None, warnings: list[DissemError]
+) -> tuple[_Words, list[str]]:
+    """The texts, each within its limit, and the words that are left in them."""
+    facts = kind.facts
+    if facts.full:
+        return words, [shorten(words.body or words.title, SUMMARY if limit is None else limit, kind.length)]
+    if limit is None or kind.length(words.joined()) <= limit:
+        return words, [words.joined()]
+    if facts.threads and not release.link:
+        return words, _chain(words, kind, limit, warnings)
+    if not release.link:
+        warnings.append(
+            DissemError(
+                "{platform} does not show the end of the text.",
+                hint="Give the release a link to the whole text, or shorten it.",
+                platform=facts.label,
+            )
+        )
+    cut = _cut(words, kind, limit, warnings)
+    return cut, [cut.joined()]
+
+
+def _chain(words: _Words, kind: type[Adapter], limit: int, warnings: list[DissemError]) -> list[str]:
+    """The whole text in parts; where a caption is too short for it, it follows below the pictures with their title."""
+    facts, whole = kind.facts, words.joined()
+    texts = []
+    if limit != facts.text:
+        texts, limit = [shorten(words.title or whole, limit, kind.length)], facts.text or kind.length(whole)
+    texts += split(whole, limit, kind.length)
+    if len(texts) > LONG_CHAIN:
+        warnings.append(
+            DissemError(
+                "On {platform} the release becomes a chain of {parts} posts.",
+                hint="Give it a link to the whole text, then one shortened post is enough.",
+                platform=facts.label,
+                parts=len(texts),
+            )
+        )
+    return texts
+
+
+def _cut(words: _Words, kind: type[Adapter], limit: int, warnings: list[DissemError]) -> _Words:
+    """*words* within *limit*: the body is shortened. Only where the title finds no room do hashtags give way, the last
+    one first, and then the end of the title; the link is left out only if it would fit beside nothing."""
+    length = kind.length
+    least = MORE if words.body else ""
+    if words.link and length(words.joined(title=words.title and MORE, body="", tags=())) > limit:
+        words = _without_link(words, kind, warnings)
+    words = _fewer_tags(words, lambda tags: length(words.joined(body=least, tags=tags)) <= limit, kind, warnings)
+    if length(words.joined(body=least)) > limit:
+        heading = f"{words.title} {least}".rstrip()  # the mark also says that there is more than the title
+        title = shorten(heading, limit, lambda title: length(words.joined(title=title, body="")))
+        return replace(words, title=title, body="")
+    return replace(words, body=shorten(words.body, limit, lambda body: length(words.joined(body=body))))
+
+
+def _without_link(words: _Words, kind: type[Adapter], warnings: list[DissemError]) -> _Words:
+    warnings.append(
+        DissemError(
+            "The link is too long for {platform} and left out.",
+            hint="Use a shorter address.",
+            platform=kind.facts.label,
+        )
+    )
+    return replace(words, link="")
+
+
+def _fewer_tags(
+    words: _Words, fits: Callable[[tuple[str, ...]], bool], kind: type[Adapter], warnings: list[DissemError]
+) -> _Words:
+    kept = words.tags
+    while kept and not fits(kept):
+        kept = kept[:-1]
+    if len(kept) < len(words.tags):
+        warnings.append(
+            DissemError(
+                "{platform} has no room for these hashtags: {tags}.",
+                hint="Use fewer hashtags or a shorter title.",
+                platform=kind.facts.label,
+                tags=" ".join(words.tags[len(kept) :]),
+            )
+        )
+    return replace(words, tags=kept)
+
+
+# Pictures and videos
+
+
+def _chosen(
+    release: Release, pictures: Sequence[Picture], facts: Facts, warnings: list[DissemError]
+) -> Sequence[Picture]:
+    """The pictures and videos that one post takes, in order; of a video release the video comes first."""
+    images = [picture for picture in pictures if not picture.is_video]
+    videos = [picture for picture in pictures if picture.is_video]
+    video_first = release.kind == Kind.VIDEO
+    if images and videos and facts.images and facts.videos and not facts.mixed:
+        images, videos = _unmixed(images, videos, video_first, facts, warnings)
+    images, videos = _first_images(images, facts, warnings), _first_videos(videos, facts, warnings)
+    kept = {id(picture) for picture in (*images, *videos)}
+    taken = [*videos, *images] if video_first else [picture for picture in pictures if id(picture) in kept]
+    if facts.needs_media and not taken:
+        raise _no_media(facts)
+    return _first_of_all(taken, facts, warnings)
+
+
+def _unmixed(
+    images: list[Picture], videos: list[Picture], video_first: bool, facts: Facts, warnings: list[DissemError]
+) -> tuple[list[Picture], list[Picture]]:
+    """Either the pictures or the videos: what the release is about."""
+    if video_first:
+        warnings.append(
+            DissemError(
+                "Left out on {platform}: all pictures ({left}), because it does not mix them with a video.",
+                hint="Publish the pictures as a release of their own.",
+                platform=facts.label,
+                left=len(images),
+            )
+        )
+        return [], videos
+    warnings.append(
+        DissemError(
+            "Left out on {platform}: all videos ({left}), because it does not mix them with pictures.",
+            hint="Publish the video as a release of its own.",
+            platform=facts.label,
+            left=len(videos),
+        )
+    )
+    return images, []
+
+
+def _first_images(images: list[Picture], facts: Facts, warnings: list[DissemError]) -> list[Picture]:
+    if len(images) > facts.images:
+        warnings.append(
+            DissemError(
+                "Left out on {platform}: {left} of {all} pictures; it takes at most {most} in one post.",
+                hint="Put the most important pictures first.",
+                platform=facts.label,
+                left=len(images) - facts.images,
+                all=len(images),
+                most=facts.images,
+            )
+        )
+    return images[: facts.images]
+
+
+def _first_videos(videos: list[Picture], facts: Facts, warnings: list[DissemError]) -> list[Picture]:
+    if len(videos) > facts.videos:
+        warnings.append(
+            DissemError(
+                "Left out on {platform}: {left} of {all} videos; it takes at most {most} in one post.",
+                hint="Put the most important video first.",
+                platform=facts.label,
+                left=len(videos) - facts.videos,
+                all=len(videos),
+                most=facts.videos,
+            )
+        )
+    return videos[: facts.videos]
+
+
+def _first_of_all(taken: list[Picture], facts: Facts, warnings: list[DissemError]) -> list[Picture]:
+    """Where pictures and videos share one album, together no more than it has room for."""
+    most = max(facts.images, facts.videos)
+    if len(taken) > most:
+        warnings.append(
+            DissemError(
+                "Left out on {platform}: {left} of {all} pictures and videos; it takes at most {most} in one post.",
+                hint="Put the most important ones first.",
+                platform=facts.label,
+                left=len(taken) - most,
+                all=len(taken),
+                most=most,
+            )
+        )
+    return taken[:most]
+
+
+def _no_media(facts: Facts) -> WrongInput:
+    hint = "Add one to the release, or leave this channel out."
+    if not facts.images:
+        return WrongInput("{platform} publishes nothing without a video.", hint=hint, platform=facts.label)
+    if not facts.videos:
+        return WrongInput("{platform} publishes nothing without a picture.", hint=hint, platform=facts.label)
+    return WrongInput("{platform} publishes nothing without a picture or video.", hint=hint, platform=facts.label)
+
+
+class _Files:
+    """Makes the files of one post; every original is cleaned once."""
+
+    def __init__(self, folder: Path, kind: type[Adapter], warnings: list[DissemError]) -> None:
+        self.folder, self.kind, self.facts, self.warnings = folder, kind, kind.facts, warnings
+        self.made: dict[str, Made] = {}
+        self.names: dict[str, str] = {}
+        self._ready: dict[str, media.Inspected] = {}
+
+    def attached(self, picture: Picture) -> Attachment:
+        """The file that is sent for *picture*, with its alternative text."""
+        file = self._fitting(picture)
+        self.names.setdefault(file.sha256, picture.name)
+        return Attachment(
+            sha256=file.sha256,
+            path=media.stored(self.folder, file.sha256, file.type),
+            type=file.type,
+            size=file.size,
+            width=file.width,
+            height=file.height,
+            duration=file.duration,
+            alt=self._alt(picture),
+        )
+
+    def _fitting(self, picture: Picture) -> media.Inspected:
+        source = picture.original.sha256
+        if source not in self._ready:
+            if picture.is_video:
+                _require_video(picture, self.facts)
+            with _called(picture.name):
+                self._ready[source] = self._made_fit(picture)
+        return self._ready[source]
+
+    def _made_fit(self, picture: Picture) -> media.Inspected:
+        original = picture.original
+        file = media.clean(media.stored(self.folder, original.sha256, original.type), self.folder)
+        self._note(file, original)
+        if picture.is_video:
+            return file
+        file = media.fit(
+            media.stored(self.folder, file.sha256, file.type),
+            self.folder,
+            types=self.facts.image_types,
+            max_bytes=self.facts.image_bytes,
+            max_side=self.facts.image_side,
+        )
+        self._note(file, original)
+        return file
+
+    def _note(self, file: media.Inspected, original: Original) -> None:
+        if file.sha256 != original.sha256:
+            facts = (file.sha256, file.type, file.size, file.width, file.height, file.duration)
+            self.made.setdefault(file.sha256, Made(*facts, made_from=original.sha256))
+
+    def _alt(self, picture: Picture) -> str:
+        alt, most = _one_line(picture.alt), self.facts.alt
+        if not most:
+            return ""
+        if not alt:
+            self.warnings.append(
+                DissemError(
+                    "{name} has no alternative text: people who cannot see it learn nothing of it.",
+                    hint="Describe in a sentence what it shows.",
+                    name=picture.name,
+                )
+            )
+        elif self._count(alt) > most:
+            self.warnings.append(
+                DissemError(
+                    "{platform} does not take the end of the alternative text of {name}.",
+                    hint="Say it in at most {most} characters.",
+                    platform=self.facts.label,
+                    name=picture.name,
+                    most=most,
+                )
+            )
+        return shorten(alt, most, self._count)
+
+    def _count(self, alt: str) -> int:
+        # A platform that counts a link in its texts as short need not do so in descriptions.
+        return max(len(alt), self.kind.length(alt))
+
+
+def _require_video(picture: Picture, facts: Facts) -> None:
+    """WrongInput if the platform does not take this video; nothing here encodes videos anew."""
+    video = picture.original
+    if video.type not in facts.video_types:
+        raise WrongInput(
+            "{platform} does not take {name}, a video of type {type}.",
+            hint="Save it as MP4 and add that file.",
+            platform=facts.label,
+            name=picture.name,
+            type=video.type,
+        )
+    if video.size > facts.video_bytes:
+        raise WrongInput(
+            "{name} has {size} MiB, and {platform} takes videos of up to {most} MiB.",
+            hint="Save it smaller and add it again, or leave this channel out.",
+            platform=facts.label,
+            name=picture.name,
+            size=math.ceil(video.size / media.MIB),
+            most=facts.video_bytes // media.MIB,
+        )
+    seconds = math.ceil(video.duration or 0)
+    if facts.video_seconds is not None and (video.duration or 0) > facts.video_seconds:
+        raise WrongInput(
+            "{name} lasts {seconds} seconds, and {platform} takes videos of up to {most} seconds.",
+            hint="Cut it and add it again, or leave this channel out.",
+            platform=facts.label,
+            name=picture.name,
+            seconds=seconds,
+            most=math.floor(facts.video_seconds),
+        )
+
+
+@contextmanager
+def _called(name: str) -> Iterator[None]:
+    """Errors about a stored file name it as people know it."""
+    try:
+        yield
+    except WrongInput as error:
+        raise WrongInput(error.text, hint=error.hint_text, **{**error.values, "name": name}) from error

@@ -1,0 +1,1 @@
+"""Reports: pure figures first, then the forms people file them in."""
