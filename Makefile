@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench lock clean
+.PHONY: demo test lint bench catalogue lock clean
 
 demo: .venv/ready
 	$(BIN)/dissem demo --dir demo
@@ -24,6 +24,14 @@ bench: .venv/ready
 	$(BIN)/pip install --quiet --require-hashes --only-binary :all: -r requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --no-index --editable .
 	touch $@
+
+catalogue: .venv/ready
+	$(BIN)/python tests/catalogue.py
+
+lock: .venv/ready
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --all-extras pyproject.toml --output-file requirements.lock
 
 clean:
 	rm -rf .venv demo

@@ -83,6 +83,10 @@ class Town:
             session.add(channel)
         return channel, wall
 
+    def walls(self, *names: str) -> list[Wall]:
+        """The walls of the channels *names*."""
+        return [WALLS[name] for name in names]
+
     def delivery(
         self,
         channel: Channel,

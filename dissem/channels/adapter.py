@@ -123,6 +123,7 @@ class Part:
         """As JSON, for the row and the content hash; files are named by their SHA-256 alone."""
         data = asdict(self)
         data["created"] = self.created and self.created.isoformat()
+        data["tags"] = list(self.tags)
         data["attachments"] = [
             {k: v for k, v in asdict(a).items() if k not in ("path", "url")} for a in self.attachments
         ]
@@ -202,7 +203,7 @@ class Adapter(ABC):
     class Settings(BaseModel):
         """Settings of a channel. A field of type SecretStr is a secret: sealed in the database, never shown."""
 
-        model_config = ConfigDict(extra="forbid", frozen=True)
+        model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
         on_absent: Literal["hold", "resend_once"] = Field("hold", description="after a lost answer and two looks")
         gap: float = Field(0, ge=0, description="least seconds between two posts of this channel")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import regex  # type: ignore[import-untyped]  # ships no types
+import regex  # ships no types
 from pydantic import SecretStr
 
 from dissem.channels.adapter import (

@@ -48,6 +48,7 @@ EXTENSIONS = {
     "video/webm": "webm",
     "video/quicktime": "mov",
 }
+LONGEST_SLUG = 60
 Item = dict[str, Any]
 
 # Characters that XML 1.0 cannot hold or discourages; they come with texts pasted from word processors.
@@ -277,8 +278,10 @@ def _sync_folder(folder: Path) -> None:
 def _name(part: Part) -> str:
     """The part's name for ever: its title for people, its key for certainty."""
     letters = unicodedata.normalize("NFKD", part.title).encode("ascii", "ignore").decode().lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", letters)[:60].strip("-") or "kabar"
-    return f"{slug}-{hashlib.sha256(part.key.encode()).hexdigest()[:16]}"
+    slug = re.sub(r"[^a-z0-9]+", "-", letters).strip("-")
+    if len(slug) > LONGEST_SLUG:
+        slug = slug[:LONGEST_SLUG].rpartition("-")[0] or slug[:LONGEST_SLUG]
+    return f"{slug or 'kabar'}-{hashlib.sha256(part.key.encode()).hexdigest()[:16]}"
 
 
 def _fit(text: str) -> str:

@@ -23,6 +23,7 @@ SUMMARY = 240  # characters
 KINDS = {"press_release": "Siaran pers", "photo": "Foto", "infographic": "Infografik", "video": "Video"}
 Item = Mapping[str, Any]
 
+_PARAGRAPH = re.compile(r"<p>(.*?)</p>", re.DOTALL)
 _ELEMENT = re.compile(r"<[^>]*>")
 
 
@@ -64,9 +65,10 @@ def overview(items: Sequence[Item], years: Sequence[str], site: Site) -> Iterato
 
 
 def summary(body: str) -> str:
-    """The beginning of a Markdown text in plain words."""
-    words = unescape(_ELEMENT.sub(" ", _markdown().render(body)))
-    return textwrap.shorten(words, SUMMARY, placeholder=" …")
+    """The beginning of a Markdown text in plain words: its paragraphs, if it has any."""
+    html = _markdown().render(body)
+    words = " ".join(_PARAGRAPH.findall(html)) or html
+    return textwrap.shorten(unescape(_ELEMENT.sub("", words)), SUMMARY, placeholder=" …")
 
 
 def year_of(item: Item) -> str:

@@ -238,7 +238,7 @@ class X(Adapter):
 
 
 def _signing(settings: X.Settings) -> Any:
-    from requests_oauthlib import OAuth1  # type: ignore[import-untyped]
+    from requests_oauthlib import OAuth1
 
     for name in ("tweepy", "oauthlib", "requests_oauthlib"):
         logging.getLogger(name).setLevel(logging.INFO)  # at DEBUG they write down headers and signing keys

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import cache
 
-import regex  # type: ignore[import-untyped]
+import regex
 
 LINK = 23
 HEAVY = 2  # an emoji, or a character outside the light ranges

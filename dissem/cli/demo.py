@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from dissem import clock
-from dissem.cli.show import table
+from dissem.cli.show import table, word
 from dissem.errors import DissemError, NotAllowed, WrongInput
 from dissem.i18n import _, moment
 from dissem.models import Role
@@ -22,17 +22,10 @@ from dissem.models import Role
 MARK = ".dissem-demo"  # a folder with this file is ours to begin anew
 MATERIAL = Path(__file__).parent.parent / "rehearsal" / "material"
 
-_CONFIG = """\
-[office]
-name = "Kota Padang (gladi)"
-timezone = "Asia/Jakarta"
-
-[network]
-allow_hosts = ["127.0.0.1"]
-
-[timing]
-look_again = "1 s" # the rehearsal does not keep anybody waiting
-"""
+_SETTINGS = {
+    "# allow_hosts = []": 'allow_hosts = ["127.0.0.1"]',
+    '# look_again = "20 s"': 'look_again = "1 s"',  # the rehearsal keeps nobody waiting
+}
 
 _INFOGRAPHIC = """\
 +++
@@ -40,7 +33,7 @@ kind = "infographic"
 title = "Lima Langkah Siaga Banjir di Rumah"
 tags = ["Padang", "SiagaBencana"]
 link = "https://humas.padang.example/siaga-banjir"
-media = [{ path = "infographic.png", alt = "Infografik lima langkah siaga banjir, dari tas siaga sampai nomor darurat." }]
+media = [{ path = "infographic.png", alt = "Infografik lima langkah siaga banjir, sampai nomor darurat." }]
 +++
 Musim hujan sudah tiba. Simpan infografik ini, tempel di dekat pintu, dan bicarakan dengan keluarga.
 """
@@ -96,6 +89,7 @@ def demo(
 
 def _play(empty: Play, home: Path) -> None:
     from dissem.daemon.run import run
+    from dissem.rehearsal.standin import drop_after_accepting
 
     play = replace(empty, people=_people(empty))
     channels = _channels(play)
@@ -103,7 +97,7 @@ def _play(empty: Play, home: Path) -> None:
     _say(
         _("The answer to one post will be lost on the way: it is accepted by Mastodon, and dissem does not hear of it.")
     )
-    play.city["mastodon"].script("publish", play.city["mastodon"].drop_after_accepting())
+    play.city["mastodon"].script("publish", drop_after_accepting())
     _say(_("The daemon publishes each release at its time …"))
     status = run(play.installation, until_idle=True)
     read = _engagement(play)
@@ -155,10 +149,16 @@ def _city() -> Iterator[Any]:
 
 
 def _laid_out(home: Path) -> Any:
-    from dissem.cli.init import lay_out
+    """An installation that may speak to this machine."""
+    from dissem.cli.init import init
+    from dissem.config import FILE
     from dissem.store.installation import Installation
 
-    lay_out(home, _CONFIG)
+    init(home, admin="admin", office="Kota Padang (gladi)", timezone="Asia/Jakarta")
+    settings = (home / FILE).read_text(encoding="utf-8")
+    for default, ours in _SETTINGS.items():
+        settings = settings.replace(default, ours)
+    (home / FILE).write_text(settings, encoding="utf-8")
     return Installation.open(home)
 
 
@@ -187,12 +187,12 @@ def _channels(play: Play) -> dict[str, list[str]]:
     for place, agency in enumerate(made):
         for platform, settings, secrets in _accounts(play.city, place):
             name = f"{platform}-{agency}"
-            _, trouble = channels.add(
+            channel, trouble = channels.add(
                 play.acting(), name, platform=platform, agency=agency, settings=settings, secrets=secrets
             )
             if trouble:
                 raise trouble
-            made[agency].append(name)
+            made[agency].append(channel.name)
     _say(_("{count} channels are connected and checked.", count=sum(map(len, made.values()))))
     return made
 
@@ -235,16 +235,17 @@ def _releases(play: Play, channels: Mapping[str, Sequence[str]]) -> list[int]:
     numbers = []
     for author, approver, agency, text in wanted:
         release = releases.add(play.acting(author), _draft(play, text))
-        numbers.append(release.id)
+        number = release.id or 0
+        numbers.append(number)
         due = clock.utc_now() + timedelta(seconds=3)
-        schedule.schedule(play.acting(author), release.id, channels[agency], due)
-        releases.submit(play.acting(author), release.id)
-        _own_yes_is_refused(play, author, release.id)
-        releases.approve(play.acting(approver), release.id)
+        schedule.schedule(play.acting(author), number, channels[agency], due)
+        releases.submit(play.acting(author), number)
+        _own_yes_is_refused(play, author, number)
+        releases.approve(play.acting(approver), number)
         _say(
             _(
                 "Release {number} “{title}”: by {author}, approved by {approver}, for {moment}.",
-                number=release.id,
+                number=number,
                 title=release.title,
                 author=author,
                 approver=approver,
@@ -312,9 +313,10 @@ def _report(play: Play, home: Path) -> list[Path]:
     folder = home / "reports"
     folder.mkdir()
     files = []
-    for kind, ending in (("html", "html"), ("json", "json"), ("text", "txt")):
+    written = {"html": render(report, "html"), "json": render(report, "json"), "txt": render(report, "text")}
+    for ending, text in written.items():
         file = folder / f"{week}.{ending}"
-        file.write_text(render(report, kind), encoding="utf-8")
+        file.write_text(text, encoding="utf-8")
         files.append(file)
     accounts = home / "akun.html"
     accounts.write_text(play.city.page(), encoding="utf-8")
@@ -334,14 +336,14 @@ def _table(play: Play, numbers: Sequence[int]) -> None:
             .where(col(Release.id).in_(numbers))
             .order_by(col(Release.id), col(Channel.id))
         ).all()
-        links = dict(
-            session.exec(select(Publication.delivery_id, Publication.url).order_by(col(Publication.id).desc()))
-        )
+        published = session.exec(select(Publication).order_by(col(Publication.id).desc())).all()
+    links = {p.delivery_id: p.url for p in published}  # of a thread, its first part
     _say("")
     typer.echo(
         table(
             [_("Release"), _("Channel"), _("State"), _("Link")],
-            [[str(r.id), c.name, _(d.state.value), links.get(d.id) or "–"] for r, c, d in rows],
+            [[str(r.id), c.name, word(d.state), links.get(d.id) or "–"] for r, c, d in rows],
+            empty="–",
         )
     )
 

@@ -115,6 +115,7 @@ def compose(
         agency=agency,
     )
     parts = [replace(whole, text=text, attachments=() if n else attachments) for n, text in enumerate(texts)]
+    _require_room(parts, kind)
     return Post(
         tuple(_keyed(part, seed, number) for number, part in enumerate(parts, 1)),
         tuple(warning.reason() for warning in warnings),
@@ -216,6 +217,14 @@ def _limit(facts: Facts, attachments: Sequence[Attachment]) -> int | None:
     return facts.caption if attachments and facts.caption is not None else facts.text
 
 
+def _require_room(parts: Sequence[Part], kind: type[Adapter]) -> None:
+    """The promise that every text fits, kept by a check: a platform would cut or refuse it after the approval."""
+    for part in parts:
+        limit = _limit(kind.facts, part.attachments)
+        if limit is not None and kind.length(part.text) > limit:
+            raise AssertionError(f"a text of {kind.length(part.text)} was composed for a limit of {limit}")
+
+
 def _told(
     words: _Words, release: Release, kind: type[Adapter], limit: int | None, warnings: list[DissemError]
 ) -> tuple[_Words, list[str]]:
@@ -260,10 +269,10 @@ def _chain(words: _Words, kind: type[Adapter], limit: int, warnings: list[Dissem
 
 def _cut(words: _Words, kind: type[Adapter], limit: int, warnings: list[DissemError]) -> _Words:
     """*words* within *limit*: the body is shortened. Only where the title finds no room do hashtags give way, the last
-    one first, and then the end of the title; the link is left out only if it would fit beside nothing."""
+    one first, and then the end of the title; the link is left out only if not even the mark fits beside it."""
     length = kind.length
     least = MORE if words.body else ""
-    if words.link and length(words.joined(title=words.title and MORE, body="", tags=())) > limit:
+    if words.link and length(words.joined(title=MORE, body="", tags=())) > limit:
         words = _without_link(words, kind, warnings)
     words = _fewer_tags(words, lambda tags: length(words.joined(body=least, tags=tags)) <= limit, kind, warnings)
     if length(words.joined(body=least)) > limit:

@@ -7,7 +7,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from itertools import count
+from itertools import count, islice
 from typing import TYPE_CHECKING
 
 import regex
@@ -63,7 +63,7 @@ def shorten(text: str, limit: int, length: Length) -> str:
         return text
     places = _Places(text)
     end = places.end(0, lambda piece: length(_with_more(piece)) <= limit, (places.sentences,))
-    return _with_more(text[:end])
+    return _with_more(text[:end].rstrip())
 
 
 def split(text: str, limit: int, length: Length) -> list[str]:
@@ -76,7 +76,7 @@ def split(text: str, limit: int, length: Length) -> list[str]:
     if length(text) <= limit:
         return [text]
     for most in (10**digits - 1 for digits in count(1)):
-        pieces = list(_pieces(text, most, limit, length))
+        pieces = list(islice(_pieces(text, most, limit, length), most + 1))
         if len(pieces) <= most:
             break
     return [piece + _mark(number, len(pieces)) for number, piece in enumerate(pieces, 1)]

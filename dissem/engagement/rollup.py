@@ -13,11 +13,12 @@ leaves the last known value where it is.
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
+from functools import cache
 from itertools import groupby
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Table, delete, func, select, text
+from sqlalchemy import Executable, Table, delete, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 
@@ -92,22 +93,25 @@ def add(session: Session, days: Mapping[Key, tuple[int, Values]]) -> None:
 
     Belongs in the transaction that stores the samples themselves, or a crash between the two loses or doubles a day.
     """
-    if not days:
-        return
+    if days:
+        # sorted, so that two writers on PostgreSQL lock the rows in the same order
+        session.execute(_upsert(session.get_bind().dialect.name), [_row(key, *days[key]) for key in sorted(days)])
+
+
+@cache
+def _upsert(dialect: str) -> Executable:
     table = _table()
-    dialect: Any = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(table)
+    insert: Any = (postgresql if dialect == "postgresql" else sqlite).insert(table)
     summed = {
         # None only while neither side has a value
         name: func.coalesce(table.c[name] + insert.excluded[name], insert.excluded[name], table.c[name])
         for name in COUNTS
     }
-    upsert = insert.on_conflict_do_update(
+    upsert: Executable = insert.on_conflict_do_update(
         index_elements=["day", "channel_id", "kind"],
         set_={"samples": table.c.samples + insert.excluded.samples, **summed},
     )
-    # sorted, so that two writers on PostgreSQL lock the rows in the same order
-    session.execute(upsert, [_row(key, *days[key]) for key in sorted(days)])
+    return upsert
 
 
 def rebuild(session: Session, zone: ZoneInfo) -> int:

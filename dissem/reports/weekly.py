@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
+from operator import itemgetter
 from statistics import median
 from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
@@ -278,36 +279,47 @@ def _sent(session: Session, start: datetime, end: datetime) -> list[Sent]:
 
 def _read(session: Session, start: datetime, end: datetime) -> list[Read]:
     """Only publications with a sample in the week are looked at, each from its first sample on."""
-    near = select(col(Engagement.publication_id)).where(
-        col(Engagement.at) > start, col(Engagement.at) <= end + TOLERANCE
-    )
+    by_end = col(Engagement.at) <= end + TOLERANCE
+    near = select(col(Engagement.publication_id)).where(col(Engagement.at) > start, by_end)
     query = (
         select(
             col(Engagement.publication_id),
+            col(Engagement.planned),
+            col(Engagement.at),
+            *(col(getattr(Engagement, name)) for name in COUNTS),
+        )
+        .where(col(Engagement.publication_id).in_(near), by_end)
+        .order_by(col(Engagement.publication_id), col(Engagement.at))
+        .execution_options(yield_per=1000)
+    )
+    about = _about(session, near)
+    found = []
+    for number, rows in groupby(session.execute(query), key=itemgetter(0)):
+        samples, late, gained = _in_week((Sample(row[1], row[2], row[3:]) for row in rows), start, end)
+        if samples and number in about:
+            found.append(Read(number, *about[number], samples, late, gained))
+    return found
+
+
+def _about(session: Session, publications: Any) -> dict[int, tuple[int, int, str, str, str]]:
+    """Channel, release, title, kind and agency by number of the publication."""
+    query = (
+        select(
+            col(Publication.id),
             col(Publication.channel_id),
             col(Release.id),
             col(Release.title),
             col(Release.kind),
             col(Release.agency),
-            col(Engagement.planned),
-            col(Engagement.at),
-            *(col(getattr(Engagement, name)) for name in COUNTS),
         )
-        .join(Publication, col(Publication.id) == col(Engagement.publication_id))
         .join(Delivery, col(Delivery.id) == col(Publication.delivery_id))
         .join(Release, col(Release.id) == col(Delivery.release_id))
-        .where(col(Engagement.publication_id).in_(near), col(Engagement.at) <= end + TOLERANCE)
-        .order_by(col(Engagement.publication_id), col(Engagement.at))
-        .execution_options(yield_per=1000)
+        .where(col(Publication.id).in_(publications))
     )
-    found = []
-    for _number, rows in groupby(session.execute(query), key=lambda row: row[0]):
-        publication = list(rows)
-        samples, late, gained = _in_week((Sample(row[6], row[7], tuple(row[8:])) for row in publication), start, end)
-        if samples:
-            number, channel, release, title, kind, agency = publication[0][:6]
-            found.append(Read(number, channel, release, title, kind.value, agency, samples, late, gained))
-    return found
+    rows = session.execute(query)
+    return {
+        number: (channel, release, title, kind.value, agency) for number, channel, release, title, kind, agency in rows
+    }
 
 
 def _in_week(samples: Iterable[Sample], start: datetime, end: datetime) -> tuple[int, bool, Values]:

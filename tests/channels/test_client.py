@@ -176,12 +176,10 @@ def test_an_address_from_an_answer_is_judged_as_well(serve):
     assert line.connections == 0
 
 
-@pytest.mark.parametrize(
-    "base", [f"localhost:8081/bot{TOKEN}", f"http://[/bot{TOKEN}", f"/bot{TOKEN}", f"https:///bot{TOKEN}"]
-)
-def test_an_address_that_is_none_is_refused_without_repeating_it(base):
+@pytest.mark.parametrize("start", ["localhost:8081", "http://[", "", "https://"])
+def test_an_address_that_is_none_is_refused_without_repeating_it(start):
     with pytest.raises(Unauthorized) as refusal:
-        Client(base, network=LOOPBACK)
+        Client(f"{start}/bot{TOKEN}", network=LOOPBACK)
 
     assert TOKEN not in str(refusal.value) + repr(refusal.value)
 
@@ -495,7 +493,11 @@ def test_a_429_hands_on_the_wait(serve):
 # Secrets
 
 
-@pytest.mark.parametrize("answer", [OK, LOGIN, b"", answered(500), answered(302, f"Location: /bot{TOKEN}/x")])
+@pytest.mark.parametrize(
+    "answer",
+    [OK, LOGIN, b"", answered(500), answered(302, f"Location: /bot{TOKEN}/x")],
+    ids=["accepted", "page", "nothing", "error", "redirect"],
+)
 def test_a_token_in_the_address_is_shown_nowhere(serve, answer, caplog):
     caplog.set_level(logging.DEBUG)
     line = serve(lambda line: (line.sendall(answer) and None) or False)

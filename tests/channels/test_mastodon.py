@@ -111,11 +111,16 @@ def test_a_right_the_token_lacks_is_unauthorized(platform, standin, part):
         platform.adapter().publish(part(), Prepared())
 
 
-def test_a_status_is_public_whatever_the_accounts_default(adapter, standin, part):
-    receipt = adapter.publish(part(language="min"), Prepared())
+def test_a_status_is_public_whatever_the_accounts_default(adapter, standin, part, monkeypatch):
+    asked = []
+    made = standin._new_status
+    monkeypatch.setattr(
+        standin, "_new_status", lambda account, fields, *rest: asked.append(fields) or made(account, fields, *rest)
+    )
 
-    status = standin.statuses[receipt.id]
-    assert (status.visibility, status.language) == ("public", "min")
+    adapter.publish(part(language="min"), Prepared())
+
+    assert [(fields["visibility"], fields["language"]) for fields in asked] == [("public", "min")]
 
 
 def test_the_same_key_again_is_the_same_status(adapter, standin, part):

@@ -122,10 +122,12 @@ class Outline(HTMLParser):
         self.alts += [given["alt"]] if "alt" in given else []
 
 
-def test_the_same_key_again_changes_no_byte_and_no_date(room, folder, part, photos):
+def test_the_same_key_again_changes_no_byte_and_no_date(room, folder, part, photos, at):
+    at(datetime(2026, 12, 31, tzinfo=UTC))
     halo = part(attachments=tuple(photos))
     first = room().publish(halo, Prepared())
     before = tree(folder)
+    at(datetime(2027, 1, 2, tzinfo=UTC))
 
     second = room().publish(halo, Prepared())
 
@@ -286,6 +288,17 @@ def test_characters_that_break_feeds_are_taken_out(room, folder, part, attach):
     assert not feed.bozo
     assert (feed.entries[0].title, feed.entries[0].author) == ("Judul", "Dinas")
     assert json.loads((folder / "feed.json").read_text())["items"][0]["attachments"][0]["title"] == "Foto"
+
+
+def test_a_summary_is_made_of_the_paragraphs_in_plain_words(room, folder, part):
+    body = "## Jadwal\n\nMulai **06.00** di [balai](https://a.id).\n\n- satu\n\n" + "Lalu lintas dialihkan. " * 30
+
+    room().publish(part(body=body), Prepared())
+
+    summary = json.loads((folder / "feed.json").read_text())["items"][0]["summary"]
+    assert summary.startswith("Mulai 06.00 di balai. Lalu lintas dialihkan.")
+    assert len(summary) <= 240
+    assert summary.endswith(" …")
 
 
 def test_the_feeds_hold_the_newest_and_the_year_holds_all(room, folder, part, at, monkeypatch):

@@ -93,6 +93,24 @@ def test_with_a_staging_chat_publish_carries_no_file(bot, platform, part, photos
     assert all(int(entry.headers["content-length"]) < 1000 for entry in calls)
 
 
+def test_the_largest_size_of_a_photo_is_kept(bot, platform, standin, part, photos):
+    prepared = prepare_all(bot(), part(attachments=(photos[0],)), platform)
+
+    (staged,) = standin.chats[standin.staging].messages.values()
+    assert prepared.get("files") == [staged.file.id]
+
+
+def test_a_video_plays_while_it_loads_and_keeps_its_shape(bot, standin, part, clip, monkeypatch):
+    sent = []
+    send_file = standin._send_file
+    monkeypatch.setattr(standin, "_send_file", lambda call, kind: sent.append(call.values) or send_file(call, kind))
+
+    bot(staging_chat="").publish(part(attachments=(clip,)), Prepared())
+
+    told = {name: sent[0][name] for name in ("supports_streaming", "width", "height", "duration")}
+    assert told == {"supports_streaming": "true", "width": "320", "height": "240", "duration": "2"}
+
+
 def test_a_prepared_part_may_be_sent_again_without_a_second_upload(bot, platform, standin, part, photos):
     album = part(attachments=tuple(photos))
     prepared = prepare_all(bot(), album, platform)

@@ -1,0 +1,221 @@
+"""Channels: one account on one platform, of one agency."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dissem import i18n, redaction
+from dissem.cli import options, shapes
+from dissem.cli.command import Commands
+from dissem.cli.opening import desk
+from dissem.cli.options import ChannelName
+from dissem.cli.show import facts, note, show, table, word
+from dissem.errors import Conflict, DissemError, WrongInput, told
+from dissem.i18n import _
+
+if TYPE_CHECKING:
+    from dissem.channels.adapter import Facts
+    from dissem.desk.acting import Acting
+    from dissem.models import Channel
+
+app = Commands(_("Channels: connect, check, pause."))
+
+
+@app.command("add", help=_("Add a channel; its account is asked at once."))
+def add(
+    name: ChannelName,
+    platform: Annotated[str, typer.Option(metavar="PLATFORM", help=_("See: dissem channel platforms."))],
+    agency: Annotated[str, typer.Option(metavar="CODE", help=_("Whose account it is."))],
+    settings: options.Set = None,
+    secret_env: options.SecretEnv = None,
+    secret_file: options.SecretFile = None,
+) -> None:
+    from dissem.desk import channels
+
+    with desk() as acting:
+        given = options.pairs("--set", settings)
+        secrets = options.secrets(secret_env, secret_file)
+        secrets |= _asked_secrets(channels.missing_secrets(platform, {**given, **secrets}))
+        added, problem = channels.add(acting, name, platform=platform, agency=agency, settings=given, secrets=secrets)
+        _tell(acting, added, problem, _("Channel {channel} is there.", channel=name))
+
+
+@app.command("edit", help=_("Change settings or secrets of a channel; what is not named stays."))
+def edit(
+    name: ChannelName,
+    settings: options.Set = None,
+    secret_env: options.SecretEnv = None,
+    secret_file: options.SecretFile = None,
+) -> None:
+    from dissem.desk import channels
+
+    with desk() as acting:
+        given, secrets = options.pairs("--set", settings), options.secrets(secret_env, secret_file)
+        if not (given or secrets):
+            raise WrongInput("Nothing is said to change.", hint="Use --set, --secret-env or --secret-file.")
+        edited, problem = channels.edit(acting, name, settings=given, secrets=secrets)
+        _tell(acting, edited, problem, _("Channel {channel} was changed.", channel=name))
+
+
+@app.command("list", help=_("Show the channels."))
+def list_channels() -> None:
+    from dissem.desk import channels
+
+    with desk() as acting:
+        rows = channels.listed(acting)
+        text = table(
+            [_("Channel"), _("Platform"), _("Agency"), _("State"), _("Account"), _("Reason")],
+            [(r.name, r.platform, r.agency, word(r.state), _account(r), told(r.reason)) for r in rows],
+            empty=_("There are no channels yet."),
+        )
+        show([shapes.channel(row, acting.installation.zone) for row in rows], text)
+
+
+@app.command("check", help=_("Ask the platform who the channel is."))
+def check(name: ChannelName) -> None:
+    from dissem.desk import channels
+
+    with desk() as acting:
+        checked, account = channels.check(acting, name)
+        zone = acting.installation.zone
+        lines = {
+            _("Account"): account.name,
+            _("Number"): account.id,
+            _("Link"): account.url,
+            _("Rights"): ", ".join(account.scopes),
+            _("Token ends"): account.expires and i18n.moment(account.expires, zone),
+        }
+        data = {**shapes.channel(checked, zone), "scopes": list(account.scopes), "limits": dict(account.limits)}
+        show(data, facts(lines))
+
+
+@app.command("connect", help=_("Log in at the platform with a browser."))
+def connect(name: ChannelName) -> None:
+    from dissem.desk import channels
+
+    with desk() as acting, acting.installation.database.read() as session:
+        channel = channels.known(session, name)
+        raise Conflict(
+            "{platform} has no browser login in this version.",
+            hint="Give the secrets with: dissem channel edit {channel} --secret-file KEY=FILE",
+            platform=channel.platform,
+            channel=name,
+        )
+
+
+@app.command("pause", help=_("Publish nothing there until it is resumed."))
+def pause(name: ChannelName) -> None:
+    from dissem.desk import channels
+
+    with desk() as acting:
+        paused = channels.pause(acting, name)
+        show(shapes.channel(paused, acting.installation.zone), _("Channel {channel} is paused.", channel=name))
+
+
+@app.command("resume", help=_("Publish there again, after its account was asked."))
+def resume(name: ChannelName) -> None:
+    from dissem.desk import channels
+
+    with desk() as acting:
+        resumed = channels.resume(acting, name)
+        show(shapes.channel(resumed, acting.installation.zone), _("Channel {channel} publishes again.", channel=name))
+
+
+@app.command("platforms", help=_("Show the platforms, their settings and what they take."))
+def platforms() -> None:
+    from dissem.channels.registry import platforms as installed
+
+    shown = [_platform(name) for name in installed()]
+    show(shown, "\n\n".join(_described(one) for one in shown))
+
+
+def _tell(acting: "Acting", channel: "Channel", problem: DissemError | None, sentence: str) -> None:
+    data = {**shapes.channel(channel, acting.installation.zone), "problem": str(problem) if problem else None}
+    if problem:
+        note(_("Its account could not be asked: {why}", why=f"{problem} {problem.hint}".strip()))
+        note(_("It publishes nothing before: dissem channel check {channel}", channel=channel.name))
+    show(data, f"{sentence} {_account(channel)}".strip())
+
+
+def _account(channel: "Channel") -> str:
+    return " ".join(part for part in (channel.account_name, channel.account_url) if part)
+
+
+def _asked_secrets(missing: list[str]) -> dict[str, str]:
+    """Hidden questions on a terminal; anywhere else it is said what is missing."""
+    if missing and not sys.stdin.isatty():
+        raise WrongInput(
+            "These secrets are missing: {secrets}.",
+            hint="Give each with --secret-env KEY=VARIABLE or --secret-file KEY=FILE.",
+            secrets=", ".join(missing),
+        )
+    answers = {key: str(typer.prompt(key, hide_input=True, err=True)).strip() for key in missing}
+    for answer in answers.values():
+        redaction.learn(answer)
+    return answers
+
+
+# Platforms
+
+
+def _platform(name: str) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from dissem.channels.registry import adapter_class
+    from dissem.store.adapters import secret_fields
+
+    adapter = adapter_class(name)
+    secrets = secret_fields(adapter)
+    return {
+        "platform": name,
+        "settings": [
+            {
+                "name": key,
+                "secret": key in secrets,
+                "required": field.is_required(),
+                "default": None if field.is_required() or key in secrets else _default(field),
+                "description": field.description or "",
+            }
+            for key, field in adapter.Settings.model_fields.items()
+        ],
+        "facts": {key: _fact(value) for key, value in asdict(adapter.facts).items()},
+        "takes": _takes(adapter.facts),
+    }
+
+
+def _default(field: Any) -> Any:
+    value = field.get_default(call_default_factory=True)
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _fact(value: Any) -> Any:
+    return sorted(value) if isinstance(value, frozenset) else value
+
+
+def _takes(found: "Facts") -> str:
+    """The limits in one line, as people ask for them."""
+    text = _("text without limit") if found.text is None else _("{number} letters", number=i18n.number(found.text))
+    parts = [text]
+    if found.images:
+        parts.append(_("{number} pictures", number=i18n.number(found.images)))
+    if found.videos:
+        parts.append(_("{number} videos", number=i18n.number(found.videos)))
+    if found.needs_media:
+        parts.append(_("never without a picture or video"))
+    return ", ".join(parts)
+
+
+def _described(one: dict[str, Any]) -> str:
+    rows = [
+        (
+            setting["name"],
+            _("secret") if setting["secret"] else _("setting"),
+            _("needed") if setting["required"] else setting["default"],
+            setting["description"],
+        )
+        for setting in one["settings"]
+    ]
+    return f"{one['platform']}: {one['takes']}\n" + table(
+        [_("Name"), _("Kind"), _("Default"), _("Meaning")], rows, empty=_("It has no settings.")
+    )

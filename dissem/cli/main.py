@@ -1,0 +1,63 @@
+"""The entry point: the reader's language first, then the command, and every failure as one sentence.
+
+Nothing else is imported before the language is known, because help texts are translated when their module is read.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from dissem import i18n
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; answers its exit status: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    os.environ.setdefault("TYPER_USE_RICH", "0")  # twice as fast, and its texts are in English only
+    token = i18n.language.set(spoken(arguments))
+    try:
+        return _guarded(arguments)
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        i18n.language.reset(token)
+
+
+def spoken(arguments: Sequence[str]) -> str:
+    """The language asked for by `--lang`, else by DISSEM_LANG, else Indonesian."""
+    asked = os.environ.get("DISSEM_LANG", "")
+    for place, argument in enumerate(arguments):
+        if argument == "--":
+            break
+        if argument == "--lang" and place + 1 < len(arguments):
+            asked = arguments[place + 1]
+        elif argument.startswith("--lang="):
+            asked = argument.removeprefix("--lang=")
+    return asked if asked in i18n.LANGUAGES else i18n.LANGUAGES[0]
+
+
+def _guarded(arguments: list[str]) -> int:
+    from dissem.cli import options
+    from dissem.cli.root import root
+
+    with options.asking(as_json="--json" in arguments):
+        try:
+            answer = root().main(arguments, prog_name="dissem", standalone_mode=False)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            return _quietly_gone()
+        except Exception as error:  # noqa: BLE001 - the one place that reports what nobody expected
+            from dissem.cli.failures import report
+
+            return report(error)
+    return answer if isinstance(answer, int) else 0
+
+
+def _quietly_gone() -> int:
+    """Whoever read our output has left (`dissem queue | head`): say nothing, also not when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

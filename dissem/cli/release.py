@@ -1,0 +1,372 @@
+"""Releases: from a file or options to an approved one, what each channel will be sent, and when."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dissem import i18n
+from dissem.cli import shapes
+from dissem.cli.command import Command, Commands
+from dissem.cli.opening import desk, time_of
+from dissem.cli.options import At, Channels, Limit, ReleaseNumber, channel_names
+from dissem.cli.show import facts, fields, indented, show, table, word
+from dissem.errors import WrongInput, told
+from dissem.i18n import _
+
+if TYPE_CHECKING:
+    from dissem.compose.post import Post
+    from dissem.desk.acting import Acting
+    from dissem.desk.draft import Draft, File
+    from dissem.desk.releases import Shown
+    from dissem.models import Channel, Release
+
+app = Commands(_("Releases: add, edit, submit, approve."))
+
+_OWNERS = "dissem.alt_owners"
+
+
+class MediaCommand(Command):
+    """Remembers which --media each --alt followed: typer collects them in two lists."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.meta[_OWNERS] = list(alt_owners(args))
+        return super().parse_args(ctx, args)
+
+
+def alt_owners(arguments: Sequence[str]) -> Iterator[int]:
+    """For each --alt the place of the --media before it, -1 if there is none."""
+    place, skip = -1, False
+    for argument in arguments:
+        option = "" if skip else argument.partition("=")[0]
+        skip = not skip and argument in ("--media", "--alt")
+        if option == "--media":
+            place += 1
+        elif option == "--alt":
+            yield place
+
+
+FileArgument = Annotated[
+    Path | None, typer.Argument(metavar="FILE", help=_("Markdown with TOML front matter between lines of +++."))
+]
+Kind = Annotated[str | None, typer.Option(metavar="KIND", help=_("press_release, photo, infographic or video."))]
+Title = Annotated[str | None, typer.Option(metavar=_("TEXT"), help=_("Title."))]
+Body = Annotated[str | None, typer.Option(metavar=_("TEXT"), help=_("The text, as Markdown."))]
+Media = Annotated[
+    list[Path] | None, typer.Option(metavar="PATH", help=_("A photo or video; repeat for more, in order."))
+]
+Alt = Annotated[
+    list[str] | None,
+    typer.Option(metavar=_("TEXT"), help=_("What the --media before it shows, for people who cannot see it.")),
+]
+Link = Annotated[str | None, typer.Option(metavar="URL", help=_("Where the whole text can be read."))]
+Tag = Annotated[list[str] | None, typer.Option(metavar=_("WORD"), help=_("A hashtag without #; repeat for more."))]
+Language = Annotated[str | None, typer.Option(metavar="CODE", help=_("Language of the text, as id or en."))]
+NotBefore = Annotated[str | None, typer.Option(metavar="TIME", help=_("Embargo: published nowhere before."))]
+Until = Annotated[str | None, typer.Option(metavar="TIME", help=_("Latest useful time: not published after."))]
+Urgent = Annotated[bool | None, typer.Option("--urgent/--not-urgent", help=_("Goes before everything else."))]
+AgencyCode = Annotated[str | None, typer.Option(metavar="CODE", help=_("The agency, if it is not your own."))]
+
+
+@app.command("add", cls=MediaCommand, help=_("Add a release from a file, from options, or both; options win."))
+def add(
+    context: typer.Context,
+    file: FileArgument = None,
+    kind: Kind = None,
+    title: Title = None,
+    body: Body = None,
+    media: Media = None,
+    alt: Alt = None,
+    link: Link = None,
+    tag: Tag = None,
+    language: Language = None,
+    not_before: NotBefore = None,
+    until: Until = None,
+    urgent: Urgent = None,
+    agency: AgencyCode = None,
+) -> None:
+    from dissem.desk import releases
+
+    with desk() as acting:
+        files = _files(context, media, alt)
+        draft = _draft(acting, file, kind, title, body, files, link, tag, language, not_before, until, urgent, agency)
+        added = releases.add(acting, draft)
+        sentence = _("Release {release} is a draft: {title}", release=added.id, title=added.title)
+        show(shapes.release(added, acting.installation.zone), sentence)
+
+
+@app.command("edit", cls=MediaCommand, help=_("Change a release; it has to be submitted and approved again."))
+def edit(
+    context: typer.Context,
+    number: ReleaseNumber,
+    file: FileArgument = None,
+    kind: Kind = None,
+    title: Title = None,
+    body: Body = None,
+    media: Media = None,
+    alt: Alt = None,
+    link: Link = None,
+    tag: Tag = None,
+    language: Language = None,
+    not_before: NotBefore = None,
+    until: Until = None,
+    urgent: Urgent = None,
+    agency: AgencyCode = None,
+) -> None:
+    from dissem.desk import releases
+    from dissem.desk.draft import Draft
+
+    with desk() as acting:
+        files = _files(context, media, alt)
+        draft = _draft(acting, file, kind, title, body, files, link, tag, language, not_before, until, urgent, agency)
+        if draft == Draft():
+            raise WrongInput("Nothing is said to change.", hint="See: dissem release edit --help")
+        edited = releases.edit(acting, number, draft)
+        sentence = _("Release {release} was changed and is a draft again.", release=number)
+        show(shapes.release(edited, acting.installation.zone), sentence)
+
+
+def _draft(
+    acting: "Acting",
+    file: Path | None,
+    kind: str | None,
+    title: str | None,
+    body: str | None,
+    media: "tuple[File, ...] | None",
+    link: str | None,
+    tags: list[str] | None,
+    language: str | None,
+    not_before: str | None,
+    until: str | None,
+    urgent: bool | None,
+    agency: str | None,
+) -> "Draft":
+    """What the options say, over what *file* says."""
+    from dissem.desk import draft
+
+    now, zone = acting.now(), acting.installation.zone
+    said = draft.Draft(
+        kind=draft.kind(kind) if kind else None,
+        title=title,
+        body=body,
+        tags=tuple(tag.lstrip("#") for tag in tags) if tags else None,
+        link=draft.link(link) if link else None,
+        language=language,
+        urgent=urgent,
+        not_before=time_of(not_before, acting.installation, now) if not_before else None,
+        until=time_of(until, acting.installation, now) if until else None,
+        agency=agency,
+        media=media,
+    )
+    return said.over(draft.read(file.expanduser(), now=now, zone=zone)) if file else said
+
+
+def _files(context: typer.Context, media: list[Path] | None, alts: list[str] | None) -> "tuple[File, ...] | None":
+    from dissem.desk.draft import File
+
+    texts: dict[int, str] = {}
+    for place, text in zip(context.meta[_OWNERS], alts or [], strict=False):
+        if place < 0 or place in texts:
+            raise WrongInput(
+                "An --alt belongs to no file: {alt}", hint="Write one --alt after the --media it describes.", alt=text
+            )
+        texts[place] = text
+    return tuple(File(path.expanduser(), texts.get(n, "")) for n, path in enumerate(media)) if media else None
+
+
+@app.command("list", help=_("Show the newest releases."))
+def list_releases(
+    state: Annotated[
+        str | None, typer.Option(metavar="STATE", help=_("draft, submitted, approved or rejected."))
+    ] = None,
+    limit: Limit = 50,
+) -> None:
+    from dissem.desk import releases
+
+    with desk() as acting:
+        rows = releases.listed(acting, state=_state(state) if state else None, limit=limit)
+        text = table(
+            [_("No."), _("State"), _("Kind"), _("Agency"), _("Title")],
+            [(r.id, word(r.state), word(r.kind), r.agency, r.title) for r in rows],
+            empty=_("There are no releases."),
+        )
+        show([shapes.release(row, acting.installation.zone) for row in rows], text)
+
+
+@app.command("show", help=_("Show a release with its media, channels and approval."))
+def show_release(number: ReleaseNumber) -> None:
+    from dissem.desk import releases
+    from dissem.desk.proofs import proofs
+
+    with desk() as acting:
+        found, zone = releases.show(acting, number), acting.installation.zone
+        known = proofs(acting, [delivery.id or 0 for delivery, _channel in found.deliveries])
+        data = {
+            **shapes.release(found.release, zone),
+            "author": found.people.get(found.release.author_id),
+            "editor": found.people.get(found.release.editor_id),
+            "media": [{**fields(attached, zone), **fields(facts, zone)} for attached, facts in found.media],
+            "deliveries": [shapes.delivery(d, number, c, known.get(d.id or 0), zone) for d, c in found.deliveries],
+            "approval": found.approval
+            and {
+                **fields(found.approval, zone),
+                "approver": found.people.get(found.approval.approver_id),
+            },
+        }
+        show(data, _described(acting, found))
+
+
+@app.command("submit", help=_("Freeze what each channel will be sent, and ask for approval."))
+def submit(number: ReleaseNumber) -> None:
+    from dissem.desk import releases
+
+    with desk() as acting:
+        _moved(acting, releases.submit(acting, number), _("Release {release} waits for approval.", release=number))
+
+
+@app.command("approve", help=_("Say yes to exactly what was submitted; never to one's own work."))
+def approve(number: ReleaseNumber) -> None:
+    from dissem.desk import releases
+
+    with desk() as acting:
+        sentence = _("Release {release} is approved and goes out at its time.", release=number)
+        _moved(acting, releases.approve(acting, number), sentence)
+
+
+@app.command("reject", help=_("Send a submitted release back."))
+def reject(
+    number: ReleaseNumber,
+    reason: Annotated[str, typer.Option(metavar=_("TEXT"), help=_("What the author should change."))],
+) -> None:
+    from dissem.desk import releases
+
+    with desk() as acting:
+        _moved(acting, releases.reject(acting, number, reason), _("Release {release} is rejected.", release=number))
+
+
+@app.command("withdraw", help=_("Back to draft, as long as nothing is public."))
+def withdraw(number: ReleaseNumber) -> None:
+    from dissem.desk import releases
+
+    with desk() as acting:
+        _moved(acting, releases.withdraw(acting, number), _("Release {release} is a draft again.", release=number))
+
+
+def preview(number: ReleaseNumber, channel: Channels = None) -> None:
+    from dissem.desk import releases
+
+    with desk() as acting:
+        posts = releases.preview(acting, number, channel or ())
+        data = [_previewed(to, post) for to, post in posts]
+        show(data, "\n\n".join(_page(one) for one in data))
+
+
+def schedule(
+    number: ReleaseNumber,
+    at: At,
+    to: Annotated[
+        list[str],
+        typer.Option(metavar="NAME", help=_("A channel; repeat for more."), autocompletion=channel_names),
+    ],
+) -> None:
+    from dissem.desk import schedule as desk_of_times
+    from dissem.desk.proofs import proofs
+
+    with desk() as acting:
+        names = [name.strip() for listed in to for name in listed.split(",") if name.strip()]
+        moment = time_of(at, acting.installation, acting.now())
+        made, zone = desk_of_times.schedule(acting, number, names, moment), acting.installation.zone
+        known = proofs(acting, [delivery.id or 0 for delivery, _channel in made])
+        text = table(
+            [_("No."), _("Channel"), _("State"), _("Due")],
+            [(d.id, c.name, word(d.state), i18n.short_moment(d.due, zone)) for d, c in made],
+            empty="",
+        )
+        show([shapes.delivery(d, number, c, known.get(d.id or 0), zone) for d, c in made], text)
+
+
+def _moved(acting: "Acting", release: "Release", sentence: str) -> None:
+    show(shapes.release(release, acting.installation.zone), sentence)
+
+
+def _state(text: str) -> Any:
+    from dissem.models import ReleaseState
+
+    try:
+        return ReleaseState(text.strip().lower())
+    except ValueError:
+        known = ", ".join(state.value for state in ReleaseState)
+        raise WrongInput("There is no state {state}.", hint="States: {known}.", state=text, known=known) from None
+
+
+def _described(acting: "Acting", found: "Shown") -> str:
+    release, zone = found.release, acting.installation.zone
+    head = facts(
+        {
+            _("Release"): f"{release.id} · {release.title}",
+            _("Kind"): word(release.kind) + (f" · {_('urgent')}" if release.urgent else ""),
+            _("State"): word(release.state),
+            _("Reason"): release.reason,
+            _("Agency"): release.agency,
+            _("Author"): found.people.get(release.author_id),
+            _("Last edited by"): found.people.get(release.editor_id),
+            _("Approved by"): found.approval and found.people.get(found.approval.approver_id),
+            _("Link"): release.link,
+            _("Hashtags"): " ".join(f"#{tag}" for tag in release.tags),
+            _("Not before"): release.not_before and i18n.moment(release.not_before, zone),
+            _("Until"): release.until and i18n.moment(release.until, zone),
+        }
+    )
+    media = "\n".join(f"  {a.position}. {a.name} ({m.type}, {m.width}×{m.height}) {a.alt}" for a, m in found.media)
+    deliveries = table(
+        [_("No."), _("Channel"), _("State"), _("Due"), _("Reason")],
+        [(d.id, c.name, word(d.state), i18n.short_moment(d.due, zone), told(d.reason)) for d, c in found.deliveries],
+        empty=_("It is scheduled on no channel yet."),
+    )
+    return "\n\n".join(part for part in (head, indented(release.body), media, deliveries) if part)
+
+
+# What each channel will be sent
+
+
+def _previewed(channel: "Channel", post: "Post") -> dict[str, Any]:
+    from dissem.channels.registry import adapter_class
+    from dissem.compose.post import shown
+
+    return {
+        "channel": channel.name,
+        "platform": channel.platform,
+        "parts": shown(post, adapter_class(channel.platform)),
+        "warnings": [told(warning) for warning in post.warnings],
+    }
+
+
+def _page(one: dict[str, Any]) -> str:
+    """One channel's post; only what is indented is sent."""
+    head = f"== {one['channel']} ({one['platform']}) =="
+    parts = [_part(part, len(one["parts"])) for part in one["parts"]]
+    warnings = [f"! {warning}" for warning in one["warnings"]]
+    return "\n\n".join(block for block in (head, *parts, "\n".join(warnings)) if block)
+
+
+def _part(part: dict[str, Any], of: int) -> str:
+    counted = i18n.number(part["length"])
+    if part["limit"] is None:
+        length = _("{length} letters", length=counted)
+    else:
+        length = _("{length} of {limit} letters", length=counted, limit=i18n.number(part["limit"]))
+    head = _("Part {number} of {all}: {length}", number=part["number"], all=of, length=length)
+    beside = facts(
+        {
+            _("Title"): part["title"],
+            _("Link"): part["link"],
+            _("Hashtags"): " ".join(f"#{tag}" for tag in part["tags"]),
+        }
+    )
+    files = [
+        f"  {file['name']} ({file['type']}, {file['width']}×{file['height']}) "
+        + (_("shows: {alt}", alt=file["alt"]) if file["alt"] else _("without a description"))
+        for file in part["attachments"]
+    ]
+    return "\n".join(block for block in (head, indented(part["text"]), beside, *files) if block)
