@@ -1,11 +1,12 @@
 """A whole platform in a few lines: an adapter that pins posts to a list and fails when told to."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from dissem.channels.adapter import Account, Adapter, Certainty, Counts, Facts, Gone, Part, Prepared, Receipt
+from dissem.channels.adapter import Account, Adapter, Certainty, Counts, Facts, Gone, Part, Prepared, Receipt, Stage
+from dissem.channels.errors import NotYet
 
 
 @dataclass
@@ -31,6 +32,8 @@ class Wall:
     prepare_fails: list[BaseException] = field(default_factory=list)
     find_fails: list[BaseException] = field(default_factory=list)
     hides: int = 0  # so many listings do not show anything yet
+    processes: int = 0  # so many times `confirm` has to ask before a post is public
+    stuck: BaseException | None = None  # what `confirm` answers instead
     certainty: Certainty = Certainty.READABLE
     prepared: list[str] = field(default_factory=list)
     publishes: int = 0
@@ -77,7 +80,16 @@ class Noticeboard(Adapter):
         _raise_next(wall.fails)
         pinned = self._pin(part)
         _raise_next(wall.fails_after)
-        return Receipt(pinned.id, f"https://board.example/{pinned.id}")
+        stage = Stage.PROCESSING if wall.processes else Stage.PUBLIC
+        return Receipt(pinned.id, f"https://board.example/{pinned.id}", stage=stage)
+
+    def confirm(self, receipt: Receipt) -> Receipt:
+        if self.wall.stuck:
+            raise self.wall.stuck
+        if receipt.stage is Stage.PROCESSING and self.wall.processes > 1:
+            self.wall.processes -= 1
+            raise NotYet("still at it")
+        return replace(receipt, id=f"post-{receipt.id}", stage=Stage.PUBLIC)
 
     def _pin(self, part: Part) -> Pinned:
         wall = self.wall

@@ -127,18 +127,17 @@ def test_a_second_daemon_is_refused_and_told_the_process_of_the_first(installati
 
 @only_sqlite
 def test_a_lock_file_that_was_left_behind_says_nothing(installation: Installation) -> None:
-    (installation.data / LOCK).write_text("1\n")
+    (installation.data / LOCK).write_text("4194304123\n")
 
-    assert run(installation, engine=Doing()) == 0
+    with alone(installation.data):
+        assert (installation.data / LOCK).read_text() == f"{os.getpid()}\n"
 
 
 @only_sqlite
 def test_programs_started_by_the_daemon_do_not_keep_its_lock(installation: Installation) -> None:
     program = [sys.executable, "-ISc", "print(flush=True); input()"]
     with alone(installation.data):
-        left_behind = subprocess.Popen(  # noqa: S603 - our own interpreter
-            program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=False
-        )
+        left_behind = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=False)
         assert left_behind.stdout is not None
         left_behind.stdout.readline()  # by now it is a program of its own
     try:
@@ -300,7 +299,7 @@ leave(run(Installation(Path(sys.argv[1]), Config()), engine=Child()))
 @contextmanager
 def child(installation: Installation, manner: str) -> Iterator["subprocess.Popen[str]"]:
     """A daemon in a process of its own that has begun."""
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter
+    process = subprocess.Popen(
         [sys.executable, "-c", _CHILD, str(installation.home), manner],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -263,9 +263,10 @@ def test_posts_that_a_living_daemon_does_not_take_are_told(healthy: Installation
     [
         lambda session: a_delivery(session, State.WAITING, due=NOW - MINUTE, next_at=NOW - MINUTE),
         lambda session: a_delivery(session, State.WAITING, next_at=NOW + MINUTE),  # it failed and is tried again
+        lambda session: a_delivery(session, State.WAITING, due=NOW + MINUTE),
         lambda session: (a_delivery(session, State.WAITING), a_delivery(session, State.PUBLISHING)),  # next in its lane
     ],
-    ids=["just due", "backing off", "lane busy"],
+    ids=["just due", "backing off", "prepared ahead", "lane busy"],
 )
 def test_posts_that_wait_for_a_good_reason_are_no_ailment(
     healthy: Installation, reason: Callable[[Session], object]
@@ -309,6 +310,14 @@ def test_a_paused_channel_is_told_with_its_reason(healthy: Installation) -> None
 
     assert "Channel web is paused: The token was revoked at the platform." in ailment
     assert "dissem channel resume web" in ailment
+
+
+def test_posts_of_a_paused_channel_are_not_complained_of_besides(healthy: Installation) -> None:
+    with healthy.database.write() as session:
+        a_delivery(session, State.WAITING)
+    change(healthy, Channel, state=ChannelState.PAUSED)
+
+    assert "Channel web is paused. When" in the_one(healthy)
 
 
 def test_a_channel_that_was_never_checked_is_told(healthy: Installation) -> None:

@@ -150,10 +150,10 @@ def test_text_shows_every_part_in_aligned_columns_without_anything_that_steers_a
 def test_what_a_reader_should_know_is_said_before_the_tables(report: WeeklyReport) -> None:
     text = render(report, "text")
 
-    assert "! Read late: 1 publications" in text
-    assert "! Counted less by the platform than before: 1 publications" in text
-    assert "! No platform told: Reach, Comments, Shares, Saves, Clicks, Seconds watched." in text
-    assert text.index("! Read late") < text.index("Gained in the week")
+    assert "! Publications read late, marked with * in the tables: 1." in text
+    assert "! Publications with a count that fell: 1." in text
+    assert "! Figures no platform gave: Reach, Comments, Shares, Saves, Clicks, Seconds watched." in text
+    assert text.index("! Publications read late") < text.index("Gained in the week")
 
 
 def test_an_unavailable_figure_is_a_dash_and_a_figure_of_nought_is_not(report: WeeklyReport) -> None:

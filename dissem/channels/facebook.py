@@ -180,7 +180,7 @@ class Facebook(Adapter):
             return self._confirmed(receipt)
         try:
             answer = self.graph.get_object(receipt.id, fields="permalink_url")
-            return Receipt(receipt.id, str(answer.member("permalink_url")), receipt.also, receipt.stage)
+            return Receipt(receipt.id, _absolute(str(answer.member("permalink_url"))), receipt.also, receipt.stage)
         except ChannelError:
             return receipt  # the post is public whether or not its address can be read
 
@@ -472,14 +472,18 @@ def _address(post: str) -> str:
     return f"https://www.facebook.com/{post}"
 
 
+def _absolute(address: str) -> str:
+    """Facebook names a video's address without the host."""
+    return _address(address.lstrip("/")) if address.startswith("/") else address
+
+
 def _processing(video: str) -> Receipt:
     return Receipt(id=video, stage=Stage.PROCESSING)
 
 
 def _public_video(video: str, node: Mapping[str, Any]) -> Receipt:
     """Named by the post that shows the video, where Facebook tells it: figures belong to posts."""
-    address = str(node.get("permalink_url") or _address(video))
-    url = _address(address.lstrip("/")) if address.startswith("/") else address
+    url = _absolute(str(node.get("permalink_url") or _address(video)))
     post = str(node.get("post_id") or "")
     return Receipt(id=post, url=url, also=(video,)) if post else Receipt(id=video, url=url)
 

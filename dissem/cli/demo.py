@@ -27,35 +27,35 @@ _SETTINGS = {
     '# look_again = "20 s"': 'look_again = "1 s"',  # the rehearsal keeps nobody waiting
 }
 
-_INFOGRAPHIC = """\
-+++
-kind = "infographic"
-title = "Lima Langkah Siaga Banjir di Rumah"
-tags = ["Padang", "SiagaBencana"]
-link = "https://humas.padang.example/siaga-banjir"
-media = [{ path = "infographic.png", alt = "Infografik lima langkah siaga banjir, sampai nomor darurat." }]
-+++
-Musim hujan sudah tiba. Simpan infografik ini, tempel di dekat pintu, dan bicarakan dengan keluarga.
-"""
-
 _STORY = """\
 +++
 kind = "photo"
-title = "Pagi di Jalur Sepeda Pantai Padang"
-tags = ["Padang"]
-media = [{ path = "story.jpg", alt = "Jalur sepeda di tepi pantai pada pagi hari." }]
+title = "Urus KTP-el Dekat Rumah"
+tags = ["Padang", "Dukcapil"]
+media = [{ path = "story.jpg", alt = "Poster di depan rumah gadang: Dukcapil Keliling, Senin–Kamis, 08.30–14.00 WIB." }]
 +++
-Sejak dibuka awal bulan, jalur sepeda tepi pantai ramai setiap pagi.
+Mobil layanan berhenti di halaman kantor camat setiap Senin sampai Kamis. Bawa kartu keluarga, pulang dengan KTP-el.
+"""
+
+_INFOGRAPHIC = """\
++++
+kind = "infographic"
+title = "Yang Perlu Dibawa ke Layanan Keliling"
+tags = ["Padang", "PelayananPublik"]
+link = "https://humas.padang.example/layanan-keliling"
+media = [{ path = "infographic.png", alt = "Infografik: yang dapat diurus, yang perlu dibawa, sasaran per pekan." }]
++++
+Simpan infografik ini sebelum berangkat. Parkir di titik layanan gratis, diatur petugas Dinas Perhubungan.
 """
 
 _VIDEO = """\
 +++
 kind = "video"
-title = "Tiga Detik dari Terminal Anak Air"
+title = "Tiga Detik Bersama Mobil Layanan Keliling"
 tags = ["Padang", "Perhubungan"]
-media = [{ path = "clip.mp4", alt = "Bus memasuki terminal." }]
+media = [{ path = "clip.mp4", alt = "Mobil layanan keliling melintas di depan rumah gadang di tepi pantai." }]
 +++
-Terminal Anak Air kini melayani delapan trayek.
+Mobil layanan keliling kini melayani delapan trayek di sepanjang pantai.
 """
 
 

@@ -27,14 +27,20 @@ def report(error: Exception) -> int:
         told = error
     elif isinstance(error, typer.TyperException):
         told = as_wrong_input(error)
-    elif isinstance(error, OSError) and error.filename:
-        told = DissemError("{file}: {why}.", file=error.filename, why=error.strerror or type(error).__name__)
+    elif isinstance(error, OSError) and error.strerror:
+        told = _from_the_system(error)
     else:
         told = _unexpected(error)
     _tell(told)
     if os.environ.get("DISSEM_DEBUG"):
         sys.stderr.write(_traceback(error))
     return told.status
+
+
+def _from_the_system(error: OSError) -> DissemError:
+    if error.filename:
+        return DissemError("{file}: {why}.", file=error.filename, why=error.strerror)
+    return DissemError("The system refuses: {why}.", why=error.strerror)
 
 
 def _tell(error: DissemError) -> None:

@@ -40,8 +40,10 @@ def _guarded(arguments: list[str]) -> int:
     from dissem.cli import options
     from dissem.cli.root import root
 
+    _write_anything()
     with options.asking(as_json="--json" in arguments):
         try:
+            options.check_text(arguments)
             answer = root().main(arguments, prog_name="dissem", standalone_mode=False)
             sys.stdout.flush()
         except BrokenPipeError:
@@ -51,6 +53,13 @@ def _guarded(arguments: list[str]) -> int:
 
             return report(error)
     return answer if isinstance(answer, int) else 0
+
+
+def _write_anything() -> None:
+    """A sign that the terminal's encoding has not is written as its number; a command does not fail over it."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _quietly_gone() -> int:

@@ -61,8 +61,10 @@ def desk_or_installation() -> Iterator["Acting"]:
 def known_person(opened: "Installation") -> "Person | None":
     """Whose token DISSEM_TOKEN or the kept file holds; None if there is neither."""
     from dissem.desk.people import who
+    from dissem.redaction import learn
 
     token = os.environ.get("DISSEM_TOKEN") or kept_token()
+    learn(token)
     return who(opened, token) if token else None
 
 
@@ -82,11 +84,12 @@ def kept_token() -> str:
 
 def time_of(text: str, opened: "Installation", now: datetime) -> datetime:
     """The instant that people meant, echoed in full so that a misreading is seen; one that is past is refused."""
-    from dissem import clock
+    from dissem.clock import refuse_past
+    from dissem.phrases import understand
 
-    moment = clock.understand(text, now=now, zone=opened.zone)
+    moment = understand(text, now=now, zone=opened.zone)
     note(_("Time: {moment}", moment=i18n.moment(moment, opened.zone)))
-    clock.refuse_past(moment, now=now, zone=opened.zone)
+    refuse_past(moment, now=now, zone=opened.zone)
     return moment
 
 

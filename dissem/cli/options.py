@@ -40,6 +40,15 @@ def asking(*, as_json: bool) -> Iterator[Asked]:
         _asked.reset(token)
 
 
+def check_text(arguments: Sequence[str]) -> None:
+    """Raise WrongInput unless every argument is text: bytes in another encoding would be refused deep inside."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise WrongInput("An argument is not text in UTF-8.", hint="Set the terminal to UTF-8.") from error
+
+
 # On every command and group
 
 

@@ -14,6 +14,7 @@ from dissem.cli.opening import desk, desk_or_installation, installation, token_f
 from dissem.cli.show import note, show, table, word
 from dissem.errors import WrongInput
 from dissem.i18n import _
+from dissem.redaction import learn
 
 if TYPE_CHECKING:
     from dissem.models import Role
@@ -101,6 +102,7 @@ def login() -> None:
 
     with installation() as opened:
         given = _asked_token()
+        learn(given)
         known = who(opened, given)
         _keep(token_file(), given)
         show(

@@ -47,6 +47,26 @@ def alt_owners(arguments: Sequence[str]) -> Iterator[int]:
             yield place
 
 
+class ToCommand(Command):
+    """Lets several names follow one --to."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, list(one_to_each(args)))
+
+
+def one_to_each(arguments: Sequence[str]) -> Iterator[str]:
+    """`--to a b` as `--to a --to b`; a number is the release, not a channel."""
+    listing = value_follows = False
+    for argument in arguments:
+        if argument.startswith("-"):
+            listing = value_follows = argument == "--to"
+        elif listing and not value_follows and not argument.isdigit():
+            yield "--to"
+        else:
+            value_follows = False
+        yield argument
+
+
 FileArgument = Annotated[
     Path | None, typer.Argument(metavar="FILE", help=_("Markdown with TOML front matter between lines of +++."))
 ]
@@ -286,6 +306,9 @@ def schedule(
         show([shapes.delivery(d, number, c, known.get(d.id or 0), zone) for d, c in made], text)
 
 
+schedule.command_class = ToCommand  # type: ignore[attr-defined]
+
+
 def _moved(acting: "Acting", release: "Release", sentence: str) -> None:
     show(shapes.release(release, acting.installation.zone), sentence)
 
@@ -334,10 +357,12 @@ def _previewed(channel: "Channel", post: "Post") -> dict[str, Any]:
     from dissem.channels.registry import adapter_class
     from dissem.compose.post import shown
 
+    kind = adapter_class(channel.platform)
+    whole = [part.body if kind.facts.full else None for part in post.parts]
     return {
         "channel": channel.name,
         "platform": channel.platform,
-        "parts": shown(post, adapter_class(channel.platform)),
+        "parts": [{**part, "body": body} for part, body in zip(shown(post, kind), whole, strict=True)],
         "warnings": [told(warning) for warning in post.warnings],
     }
 
@@ -369,4 +394,5 @@ def _part(part: dict[str, Any], of: int) -> str:
         + (_("shows: {alt}", alt=file["alt"]) if file["alt"] else _("without a description"))
         for file in part["attachments"]
     ]
-    return "\n".join(block for block in (head, indented(part["text"]), beside, *files) if block)
+    whole = _("And the whole text:") + "\n" + indented(part["body"]) if part["body"] else ""
+    return "\n".join(block for block in (head, indented(part["text"]), whole, beside, *files) if block)

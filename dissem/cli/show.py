@@ -52,9 +52,9 @@ def _plain(value: Any) -> Any:
 
 
 def fields(row: Any, zone: ZoneInfo, *, without: Iterable[str] = ()) -> dict[str, Any]:
-    """The columns of a table's *row*, words as text and times in *zone*."""
+    """The columns of a table's *row*, in the model's order, words as text and times in *zone*."""
     left_out = set(without)
-    return {name: local(value, zone) for name, value in row.model_dump().items() if name not in left_out}
+    return {name: local(getattr(row, name), zone) for name in type(row).model_fields if name not in left_out}
 
 
 def local(value: Any, zone: ZoneInfo) -> Any:

@@ -5,28 +5,22 @@ from typing import Any
 
 from dissem.errors import WrongInput
 
+_CLOSE, _QUOTES, _KNOWN = "Did you mean {close}?", "Put texts with blanks in quotes.", "Possible: {known}."
+
 # What typer says → our sentence, the groups of the pattern being its places.
 _SAYINGS = (
-    (
-        r"No such command '(?P<name>.+?)'\. Did you mean '(?P<close>.+?)'",
-        "There is no command {name}.",
-        "Did you mean {close}?",
-    ),
-    (r"No such command '(?P<name>.+?)'", "There is no command {name}.", ""),
-    (r"Missing command", "It is not said which command.", ""),
-    (
-        r"Got unexpected extra argument\(s\) \((?P<extra>.+)\)",
-        "This is too much: {extra}",
-        "Put texts with blanks in quotes.",
-    ),
-    (r"Option '(?P<name>.+?)' requires an argument", "{name} needs a value.", ""),
-    (r"Option '(?P<name>.+?)' requires (?P<count>\d+) arguments", "{name} needs {count} values.", ""),
-    (r"Option '(?P<name>.+?)' does not take a value", "{name} takes no value.", ""),
+    (r"No such command '(?P<name>.+?)'\. Did you mean '(?P<close>.+?)'.*", "There is no command {name}.", _CLOSE),
+    (r"No such command '(?P<name>.+?)'.*", "There is no command {name}.", ""),
+    (r"Missing command.*", "It is not said which command.", ""),
+    (r"Got unexpected extra argument\(s\) \((?P<extra>.+)\)", "This is too much: {extra}", _QUOTES),
+    (r"Option '(?P<name>.+?)' requires an argument.*", "{name} needs a value.", ""),
+    (r"Option '(?P<name>.+?)' requires (?P<count>\d+) arguments.*", "{name} needs {count} values.", ""),
+    (r"Option '(?P<name>.+?)' does not take a value.*", "{name} takes no value.", ""),
 )
 _VALUES = (
     (r"'?(?P<value>.*?)'? is not a valid (int|float).*", "{where}: {value} is not a number.", ""),
     (r"'?(?P<value>.*?)'? is not a valid .*", "{where}: {value} cannot be used.", ""),
-    (r"'?(?P<value>.*?)'? is not one of (?P<known>.+?)\.?", "{where}: {value} cannot be used.", "Possible: {known}."),
+    (r"'?(?P<value>.*?)'? is not one of (?P<known>.+?)\.?", "{where}: {value} cannot be used.", _KNOWN),
     (r"(?P<value>.*?) is not in the range (?P<range>.+?)\.?", "{where}: {value} is not in the range {range}.", ""),
 )
 _ANY = "{where} cannot be used."
@@ -42,7 +36,7 @@ def as_wrong_input(error: Any) -> WrongInput:
     elif kind == "NoSuchOption":
         text, places = "There is no option {name}.", {"name": error.option_name}
         if error.possibilities:
-            hint, places = "Possible: {known}.", {**places, "known": ", ".join(sorted(error.possibilities))}
+            hint, places = _KNOWN, {**places, "known": ", ".join(sorted(error.possibilities))}
     elif found := _first(_VALUES if where else _SAYINGS, error.message):
         text, hint, places = found[0], found[1], {**found[2], "where": where}
     elif where:
@@ -54,7 +48,7 @@ def as_wrong_input(error: Any) -> WrongInput:
 
 def _first(sayings: tuple[tuple[str, str, str], ...], message: str) -> tuple[str, str, dict[str, str]] | None:
     for pattern, text, hint in sayings:
-        if found := re.match(pattern, message, re.DOTALL):
+        if found := re.fullmatch(pattern, message, re.DOTALL):
             return text, hint, {k: v for k, v in found.groupdict().items() if v is not None}
     return None
 

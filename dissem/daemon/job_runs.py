@@ -178,14 +178,13 @@ def _held(
 
 
 def _write(database: Database, run: JobRun, **values: Any) -> bool:
-    """Change the row while it is ours, as we took it, and not over; answers whether it was."""
+    """Change the row while it is ours and not over; answers whether it was."""
     with database.write() as session:
         changed = session.execute(
             update(JobRun)
             .where(
                 col(JobRun.id) == run.id,
                 col(JobRun.owner) == run.owner,
-                col(JobRun.started) == run.started,
                 col(JobRun.finished).is_(None),
             )
             .values(**values)
@@ -268,7 +267,7 @@ class JobClock:
         for job in self._current():
             if self._stop.is_set():
                 return
-            if job.name in self._running:
+            if job.name in self._running:  # even if its lease ran out meanwhile, as when the machine slept
                 continue
             try:
                 self._begin(job)

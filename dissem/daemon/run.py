@@ -110,7 +110,7 @@ def alone(folder: Path) -> Iterator[None]:
     behind says nothing. It is never deleted, or two could each lock a file of that name.
     """
     try:
-        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise Broken(
             "The lock file {file} cannot be opened.", hint="Is the data folder there, and yours?", file=folder / LOCK

@@ -15,6 +15,7 @@ from dissem.errors import Conflict, NotFound
 from dissem.models import Channel, Delivery, Person, Release
 from dissem.store.audit import INSTALLATION
 from dissem.store.bell import ring
+from dissem.store.database import is_writing
 from dissem.store.installation import Installation
 
 
@@ -61,8 +62,8 @@ class Acting:
         self.installation.audit.write(session, now=self.now(), actor=self.name, action=action, on=on, **detail)
 
     def release(self, session: Session, number: int, action: Action) -> Release:
-        """Release *number*, locked until the transaction ends, if the person may do *action* to it."""
-        release = session.get(Release, number, with_for_update=True)
+        """Release *number*, locked if we write, if the person may do *action* to it."""
+        release = session.get(Release, number, with_for_update=is_writing(session))
         if release is None:
             raise NotFound("There is no release {number}.", hint="dissem release list shows them.", number=number)
         self.require(action, release.agency)
@@ -70,7 +71,7 @@ class Acting:
 
     def delivery(self, session: Session, number: int, action: Action) -> tuple[Delivery, Release, Channel]:
         """Delivery *number* with its release (locked) and channel, if the person may do *action* to it."""
-        delivery = session.get(Delivery, number, with_for_update=True)
+        delivery = session.get(Delivery, number, with_for_update=is_writing(session))
         if delivery is None:
             raise NotFound("There is no delivery {number}.", hint="dissem queue shows them.", number=number)
         return (

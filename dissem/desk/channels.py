@@ -14,6 +14,7 @@ from dissem.desk.rights import Action
 from dissem.errors import Conflict, DissemError, NotFound, WrongInput
 from dissem.models import Channel, ChannelState
 from dissem.store.adapters import host_of, secret_fields, validated
+from dissem.store.database import is_writing
 
 
 def add(
@@ -107,8 +108,9 @@ def listed(acting: Acting) -> Sequence[Channel]:
 
 
 def known(session: Session, name: str) -> Channel:
-    """The channel *name*, locked until the transaction ends. Raises NotFound with what comes closest."""
-    channel = session.exec(select(Channel).where(Channel.name == name).with_for_update()).first()
+    """The channel *name*, locked if we write. Raises NotFound with what comes closest."""
+    query = select(Channel).where(Channel.name == name)
+    channel = session.exec(query.with_for_update() if is_writing(session) else query).first()
     if channel is None:
         from difflib import get_close_matches
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dissem import clock
 from dissem.errors import DissemError, NotFound, WrongInput
 from dissem.models import Kind
+from dissem.phrases import understand
 
 FENCE = "+++"
 LARGEST = 1 << 20  # bytes of a release's text
@@ -121,7 +121,7 @@ def _string(value: Any, *_: Any) -> str:
 def _moment(value: Any, file: Path, now: datetime, zone: ZoneInfo) -> datetime:
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=zone)
-    return clock.understand(_string(value), now=now, zone=zone)
+    return understand(_string(value), now=now, zone=zone)
 
 
 def _truth(value: Any, *_: Any) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from dissem.desk.acting import Acting
@@ -31,19 +32,14 @@ def proofs(acting: Acting, deliveries: Sequence[int]) -> dict[int, Publication]:
 
 def measured(acting: Acting, number: int | None, *, limit: int) -> list[Measured]:
     """The newest publications that the person may see, of release *number* or of all."""
-    newest = (
-        select(func.max(col(Engagement.id)))
-        .where(col(Engagement.publication_id) == col(Publication.id))
-        .scalar_subquery()
-    )
+    sample = aliased(Engagement)
+    newest = select(func.max(col(sample.id))).where(col(sample.publication_id) == col(Publication.id)).scalar_subquery()
     query = (
         select(Publication, Delivery, Release, Channel, Engagement)
         .join(Delivery, col(Delivery.id) == Publication.delivery_id)
         .join(Release, col(Release.id) == Delivery.release_id)
         .join(Channel, col(Channel.id) == Publication.channel_id)
         .outerjoin(Engagement, col(Engagement.id) == newest)
-        .order_by(col(Publication.id).desc())
-        .limit(limit)
     )
     if number is None and not allow(acting.somebody, Action.SEE, None):
         acting.require(Action.SEE, acting.somebody.agency)
@@ -52,4 +48,4 @@ def measured(acting: Acting, number: int | None, *, limit: int) -> list[Measured
         if number is not None:
             acting.release(session, number, Action.SEE)
             query = query.where(col(Release.id) == number)
-        return [Measured(*row) for row in session.execute(query)]
+        return [Measured(*row) for row in session.execute(query.order_by(col(Publication.id).desc()).limit(limit))]

@@ -55,6 +55,7 @@ class Delivery(SQLModel, table=True):
             sqlite_where=text("state IN ('proposed', 'waiting')"),
             postgresql_where=text("state IN ('proposed', 'waiting')"),
         ),
+        Index("delivery_state_since", "state", "since"),
         Index(
             "delivery_in_hand",
             "state",
@@ -67,7 +68,7 @@ class Delivery(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     release_id: int = Field(foreign_key="release.id")
     channel_id: int = Field(foreign_key="channel.id", index=True)
-    state: State = Field(default=State.PROPOSED, sa_column=words(State, index=True))
+    state: State = Field(default=State.PROPOSED, sa_column=words(State))
     held: Held | None = Field(default=None, sa_column=words(Held, nullable=True))
     due: datetime
     until: datetime  # latest useful time
@@ -89,7 +90,7 @@ class Delivery(SQLModel, table=True):
     absences: int = 0  # times the part was looked for completely and not there
     since: datetime  # when it came into this state
     reason: dict[str, Any] | None = Field(default=None, sa_column=document(nullable=True))
-    published: datetime | None = None  # when its last part became public
+    published: datetime | None = Field(default=None, index=True)  # when its last part became public
 
 
 class Part(SQLModel, table=True):

@@ -4,7 +4,7 @@ import datetime as dt
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import BigInteger, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from dissem.models.columns import document
@@ -25,14 +25,14 @@ class Engagement(SQLModel, table=True):
     publication_id: int = Field(foreign_key="publication.id")
     planned: datetime
     at: datetime = Field(index=True)
-    views: int | None = None
-    reach: int | None = None
-    likes: int | None = None
-    comments: int | None = None
-    shares: int | None = None
-    saves: int | None = None
-    clicks: int | None = None
-    watch_seconds: int | None = None
+    views: int | None = Field(default=None, sa_type=BigInteger)
+    reach: int | None = Field(default=None, sa_type=BigInteger)
+    likes: int | None = Field(default=None, sa_type=BigInteger)
+    comments: int | None = Field(default=None, sa_type=BigInteger)
+    shares: int | None = Field(default=None, sa_type=BigInteger)
+    saves: int | None = Field(default=None, sa_type=BigInteger)
+    clicks: int | None = Field(default=None, sa_type=BigInteger)
+    watch_seconds: int | None = Field(default=None, sa_type=BigInteger)
     raw: dict[str, Any] = Field(default_factory=dict, sa_column=document())
 
 
@@ -46,11 +46,11 @@ class EngagementDay(SQLModel, table=True):
     channel_id: int = Field(foreign_key="channel.id", primary_key=True)
     kind: str = Field(primary_key=True)  # of the release
     samples: int = 0
-    views: int | None = None
-    reach: int | None = None
-    likes: int | None = None
-    comments: int | None = None
-    shares: int | None = None
-    saves: int | None = None
-    clicks: int | None = None
-    watch_seconds: int | None = None
+    views: int | None = Field(default=None, sa_type=BigInteger)
+    reach: int | None = Field(default=None, sa_type=BigInteger)
+    likes: int | None = Field(default=None, sa_type=BigInteger)
+    comments: int | None = Field(default=None, sa_type=BigInteger)
+    shares: int | None = Field(default=None, sa_type=BigInteger)
+    saves: int | None = Field(default=None, sa_type=BigInteger)
+    clicks: int | None = Field(default=None, sa_type=BigInteger)
+    watch_seconds: int | None = Field(default=None, sa_type=BigInteger)

@@ -105,4 +105,4 @@ def release_facts(release: Release) -> dict[str, Any]:
 
 def stamp(instant: datetime | None) -> str | None:
     """An instant as text for a hash: the same whatever zone it is written in."""
-    return instant and instant.astimezone(UTC).isoformat()
+    return instant.astimezone(UTC).isoformat() if instant else None

@@ -17,7 +17,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from dissem.channels.adapter import Part as Post
-from dissem.channels.adapter import Receipt, fingerprint
+from dissem.channels.adapter import Receipt, Stage, fingerprint
 from dissem.config import Timing
 from dissem.errors import DissemError
 from dissem.models import (
@@ -328,8 +328,9 @@ def _receipts_before(session: Session, deliveries: Sequence[Delivery]) -> dict[i
 
 
 def receipt_of(publication: Publication) -> Receipt:
-    """The receipt a publication row keeps."""
-    return Receipt(publication.remote_id, publication.url, tuple(publication.also))
+    """The receipt a publication row keeps; one that is not public yet is still processing."""
+    stage = Stage.PUBLIC if publication.published else Stage.PROCESSING
+    return Receipt(publication.remote_id, publication.url, tuple(publication.also), stage)
 
 
 def sweep(database: Database, *, now: datetime, limit: int = 500) -> int:

@@ -31,6 +31,7 @@ from dissem.queue.moves import Lost, advance, situation
 from dissem.store.bell import ring
 
 _UNSURE = (None, Evidence.UNCERTAIN.value, Evidence.LEASE_OVER.value)
+_OPEN = (Evidence.LATER, Evidence.NOT_SENT, Evidence.UNCERTAIN, Evidence.UNAUTHORIZED)
 BEFORE = timedelta(minutes=2)  # clocks differ: look this much earlier than the attempt
 
 
@@ -41,6 +42,7 @@ def look(carrier: Carrier, claimed: Claimed) -> None:
         outcome, seen = ask(carrier, claimed)
     except Exception as error:  # noqa: BLE001 — a failed look says nothing
         outcome, seen = Outcome.of_error(error, Evidence.UNCERTAIN), situation(claimed.delivery)
+    outcome = _within(outcome, claimed, carrier)
     carrier.tell_breakers(claimed.channel, outcome)
     carrier.reached("after look")
     try:
@@ -57,8 +59,8 @@ def _confirm(carrier: Carrier, claimed: Claimed) -> tuple[Outcome, Situation]:
     receipt = carrier.installation.adapters.of(claimed.channel).confirm(receipt_of(kept))
     outcome = Outcome.of_receipt(receipt)
     if outcome.evidence is Evidence.ACCEPTED:
-        outcome = Outcome(Evidence.LATER, receipt=receipt)
-    return _within(outcome, claimed, carrier.timing.processing_bound, carrier.now()), situation(claimed.delivery)
+        outcome = Outcome(Evidence.LATER)
+    return outcome, situation(claimed.delivery)
 
 
 def _find(carrier: Carrier, claimed: Claimed) -> tuple[Outcome, Situation]:
@@ -75,7 +77,7 @@ def _find(carrier: Carrier, claimed: Claimed) -> tuple[Outcome, Situation]:
     if certainty is Certainty.BLIND:
         return Outcome(Evidence.UNCERTAIN, error=_nobody_knows(claimed)), seen
     found = adapter.find(post, prepared_of(claimed.part), first - BEFORE)
-    return _within(_judged(carrier, claimed, found), claimed, carrier.timing.unknown_bound, carrier.now()), seen
+    return _judged(carrier, claimed, found), seen
 
 
 def _ambiguous(carrier: Carrier, claimed: Claimed) -> tuple[datetime, int]:
@@ -127,10 +129,16 @@ def _judged(carrier: Carrier, claimed: Claimed, found: Sequence[Receipt]) -> Out
     )
 
 
-def _within(outcome: Outcome, claimed: Claimed, bound: timedelta, now: datetime) -> Outcome:
-    """Past *bound* what is still open is for a person."""
-    still_open = outcome.evidence in (Evidence.LATER, Evidence.UNCERTAIN)
-    if still_open and now - claimed.delivery.since > bound:
+def _within(outcome: Outcome, claimed: Claimed, carrier: Carrier) -> Outcome:
+    """What is still open after its bound is for a person."""
+    timing, processing = carrier.timing, claimed.delivery.state is State.PROCESSING
+    bound = timing.processing_bound if processing else timing.unknown_bound
+    still_open = outcome.receipt is None and outcome.evidence not in (
+        Evidence.REFUSED,
+        Evidence.PROOFS,
+        Evidence.ABSENT,
+    )
+    if still_open and carrier.now() - claimed.delivery.since > bound:
         return Outcome(Evidence.BOUND_PASSED, error=outcome.error or _nobody_knows(claimed))
     return outcome
 

@@ -299,35 +299,6 @@ class Upload:
 Kept = TypeVar("Kept", Photo, Video, Post)
 
 
-def mp4_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height as shown, rotation counted, from the first track header that has a picture (ISO 14496-12)."""
-    for name, body in _boxes(data):
-        if name in (b"moov", b"trak"):
-            if size := mp4_size(body):
-                return size
-        elif name == b"tkhd" and len(body) >= 84:
-            matrix = struct.unpack(">9i", body[-44:-8])
-            width, height = struct.unpack(">II", body[-8:])
-            if width and height:
-                turned = matrix[0] == 0 and matrix[4] == 0
-                return (height >> 16, width >> 16) if turned else (width >> 16, height >> 16)
-    return None
-
-
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    place = 0
-    while place + 8 <= len(data):
-        size, head = int.from_bytes(data[place : place + 4]), 8
-        if size == 1:
-            size, head = int.from_bytes(data[place + 8 : place + 16]), 16
-        if size == 0:
-            size = len(data) - place
-        if size < head:
-            return
-        yield data[place + 4 : place + 8], data[place + head : place + size]
-        place += size
-
-
 class FacebookStandin(Standin):
     """Graph API on loopback.
 

@@ -11,210 +11,41 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
-import html
 import re
 import time
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from html import escape
 from http import HTTPStatus
 from itertools import count
 from typing import Any
-from urllib.parse import quote, unquote
 
-from dissem.rehearsal.standin import Account, Answer, Denied, Live, Request, Route, Standin, Stored, grown, route, sniff
-
-# --- text as X counts it --------------------------------------------------------------------------------------------
-
-LINK_WEIGHT = 23
-SHORT, LONG = 280, 25_000  # weighted: everybody, and accounts that pay
-LIGHT = ((0x0000, 0x10FF), (0x2000, 0x200D), (0x2010, 0x201F), (0x2032, 0x2037))
-
-_TLD = (
-    "com|org|net|edu|gov|mil|int|info|biz|name|mobi|asia|travel|museum|app|dev|blog|news|online|site|store|tech|xyz|"
-    "id|my|sg|th|vn|ph|bn|tl|au|nz|jp|kr|cn|hk|tw|in|uk|us|eu|nl|de|fr|it|es|co|io|me|tv|cc|ly|gl|be|to|ai"
-)
-_NAME = r"[a-z0-9\u00c0-\u024f](?:[a-z0-9\u00c0-\u024f-]*[a-z0-9\u00c0-\u024f])?"
-_BELOW = r"[a-z0-9\u00c0-\u024f](?:[a-z0-9_\u00c0-\u024f-]*[a-z0-9\u00c0-\u024f])?"  # below a name, underscores may be
-_PATH = r"[a-z0-9\u00c0-\u024f\u0400-\u04ff!*';:=+,.$/%#\[\]\-\u2013_~@|&]"
-_QUERY = r"[a-z0-9!?*'@();:&=+$/%#\[\]\-_.,~|]"
-LINK = re.compile(
-    rf"(?:(?<![a-z0-9@\uff20$#\uff03])https?://|(?<![a-z0-9@\uff20$#\uff03\-_./]))"
-    rf"(?:{_BELOW}\.)*{_NAME}\.(?:{_TLD})(?![a-z0-9@+-])(?::\d+)?"
-    rf"(?:/(?:\({_PATH}+\)|{_PATH})*(?<=[a-z0-9\u00c0-\u024f\u0400-\u04ff+\-=_#/)]))?"
-    rf"(?:\?{_QUERY}*(?<=[a-z0-9\-_&=#/]))?",
-    re.IGNORECASE,
+from dissem.rehearsal import oauth1
+from dissem.rehearsal.files import sniff
+from dissem.rehearsal.standin import Account, Live, Route, Standin, grown, route
+from dissem.rehearsal.wire import Answer, Denied, Request
+from dissem.rehearsal.x_media import DAY, KIND, LARGEST, MIB, TYPES, Media
+from dissem.rehearsal.x_problems import PROBLEMS, absent, closed, closed_metric, invalid, missing, problem
+from dissem.rehearsal.x_text import CASHTAG, LONG, SHORT, cut, entity, handed_out, short, weight
+from dissem.rehearsal.x_vocabulary import (
+    BODY,
+    BODY_MEDIA,
+    BODY_REPLY,
+    LIMITS,
+    METADATA,
+    NOT_REHEARSED,
+    POST_READS,
+    PRIVATE_METRICS,
+    RENAMED,
+    REPLY_SETTINGS,
+    VOCABULARIES,
 )
 
-_PICTURE = (
-    "(?:[\u00a9\u00ae]\ufe0f|[\u203c\u2049\u2122\u2139\u2194-\u21aa\u231a-\u23ff\u24c2\u25aa-\u25fe\u2600-\u27bf\u2934\u2935"
-    "\u2b05-\u2b55\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]\ufe0f?)[\U0001f3fb-\U0001f3ff]?[\U000e0020-\U000e007f]*"
-)
-EMOJI = re.compile(
-    f"[\U0001f1e6-\U0001f1ff]{{2}}|[0-9#*]\ufe0f?\u20e3|{_PICTURE}(?:\u200d{_PICTURE})*",
-)
-CASHTAG = re.compile(r"(?<!\S)\$[a-z]{1,6}(?![a-z0-9_])", re.IGNORECASE)
-
-
-def weight(text: str) -> int:
-    """The weighted length by configuration v3 of twitter-text: links 23, an emoji 2 however it is composed."""
-    pieces = LINK.split(unicodedata.normalize("NFC", text))
-    return LINK_WEIGHT * (len(pieces) - 1) + sum(_plain_weight(piece) for piece in pieces)
-
-
-def _plain_weight(text: str) -> int:
-    without_sequences = EMOJI.sub("\ufffc", text)
-    return sum(1 if any(low <= ord(sign) <= high for low, high in LIGHT) else 2 for sign in without_sequences)
-
-
-# --- files ----------------------------------------------------------------------------------------------------------
-
-MIB = 1024 * 1024
-DAY = 86_400  # seconds that a media id is good for
-LARGEST = {"tweet_image": 5 * MIB, "tweet_gif": 15 * MIB, "tweet_video": 512 * MIB, "amplify_video": 512 * MIB}
-KEY_PREFIX = {"tweet_image": "3", "tweet_gif": "16", "tweet_video": "7", "amplify_video": "13"}
-KIND = {"tweet_image": "photo", "tweet_gif": "animated_gif", "tweet_video": "video", "amplify_video": "video"}
-TYPES = {
-    "tweet_image": {"image/jpeg", "image/png", "image/webp", "image/gif"},
-    "tweet_gif": {"image/gif"},
-    "tweet_video": {"video/mp4", "video/quicktime", "video/webm"},
-    "amplify_video": {"video/mp4", "video/quicktime", "video/webm"},
-}
-
-
-@dataclass
-class Media:
-    """An upload on its way to a post. `polls` is how often its status will still be "in progress"; None: not final."""
-
-    id: str
-    owner: str
-    category: str
-    type: str
-    total: int
-    expires: datetime
-    segments: dict[int, bytes] = field(default_factory=dict)
-    alt: str = ""
-    polls: int | None = None
-    cause: str = ""
-
-    @property
-    def key(self) -> str:
-        return f"{KEY_PREFIX[self.category]}_{self.id}"
-
-    @property
-    def bytes(self) -> bytes:
-        return b"".join(self.segments[number] for number in sorted(self.segments))
-
-    @property
-    def whole(self) -> bool:
-        return sorted(self.segments) == list(range(len(self.segments))) and len(self.bytes) == self.total
-
-    @property
-    def processed(self) -> bool:
-        """Whether X works on it after the upload; photos are ready at once."""
-        return self.category != "tweet_image"
-
-    @property
-    def ready(self) -> bool:
-        return self.polls == 0 and not self.cause
-
-    def stored(self) -> Stored:
-        return Stored(self.bytes, self.type, self.alt)
-
-
-# --- what the API knows ---------------------------------------------------------------------------------------------
-
-
-def names(text: str) -> frozenset[str]:
-    """The words of *text*."""
-    return frozenset(text.split())
-
-
-PROBLEMS = "https://api.x.com/2/problems/"
+WINDOW = timedelta(minutes=15)  # of the rate limits
 EPOCH = 1_288_834_974_657  # ms; ids count from here
-WINDOW = timedelta(minutes=15)
-LIMITS = {  # requests of one user in 15 minutes, by handler
-    "me": 75,
-    "create_post": 100,
-    "delete_post": 50,
-    "post_by_id": 900,
-    "posts_by_id": 5_000,
-    "timeline": 900,
-    "upload": 500,
-    "initialize": 1_875,
-    "append": 1_875,
-    "finalize": 1_875,
-    "upload_status": 1_000,
-    "metadata": 500,
-}
-OLD_POST_FIELDS = names(
-    "article attachments author_id card_uri community_id context_annotations conversation_id created_at "
-    "display_text_range edit_controls edit_history_tweet_ids entities geo id in_reply_to_user_id lang media_metadata "
-    "non_public_metrics note_tweet organic_metrics possibly_sensitive promoted_metrics public_metrics "
-    "referenced_tweets reply_settings scopes source text withheld"
-)
-NEW_POST_FIELDS = names(
-    "article article_title attachments card_uri community_id context_annotations conversation_id created_at "
-    "display_text_range edit_controls entities geo id lang matched_media_notes media_metadata non_public_metrics "
-    "note_post note_request_suggestions organic_metrics paid_partnership possibly_sensitive promoted_metrics "
-    "public_metrics reply_settings scopes source suggested_source_links suggested_source_links_with_counts text "
-    "withheld"
-)
-RENAMED = {
-    "edit_history_tweet_ids": "edit_history_post_ids",
-    "note_tweet": "note_post",
-    "referenced_tweets": "referenced_posts",
-    "retweet_count": "repost_count",
-}
-USER_FIELDS = names(
-    "confirmed_email connection_status created_at description entities id is_identity_verified location "
-    "most_recent_tweet_id name parody pinned_tweet_id profile_banner_url profile_image_url protected public_metrics "
-    "receives_your_dm subscribes_to_you subscription subscription_type url username verified "
-    "verified_followers_count verified_type withheld"
-)
-MEDIA_FIELDS = names(
-    "alt_text duration_ms height media_key non_public_metrics organic_metrics preview_image_url promoted_metrics "
-    "public_metrics type url variants width"
-)
-EXPANSIONS = names(
-    "article.cover_media article.media_entities attachments.media_keys attachments.media_source_tweet "
-    "attachments.poll_ids author_id edit_history_tweet_ids edit_history_post_ids entities.mentions.username "
-    "geo.place_id in_reply_to_user_id referenced_tweets.id referenced_tweets.id.author_id referenced_posts "
-    "username"
-)
-VOCABULARIES: Mapping[str, Collection[str]] = {
-    "tweet.fields": OLD_POST_FIELDS,
-    "post.fields": NEW_POST_FIELDS,
-    "user.fields": USER_FIELDS,
-    "media.fields": MEDIA_FIELDS,
-    "expansions": EXPANSIONS,
-}
-POST_READS = {*VOCABULARIES, "poll.fields", "place.fields"}
-PRIVATE_METRICS = {"non_public_metrics", "organic_metrics"}
-BODY = {
-    "text": str,
-    "media": dict,
-    "reply": dict,
-    "reply_settings": str,
-    "made_with_ai": bool,
-    "paid_partnership": bool,
-    "nullcast": bool,
-}
-NOT_REHEARSED = names(
-    "card_uri community_id direct_message_deep_link edit_options for_super_followers_only geo poll quote_tweet_id "
-    "share_with_followers"
-)
-BODY_MEDIA = names("media_ids tagged_user_ids description title embeddable preview_media_id call_to_actions")
-BODY_REPLY = {"in_reply_to_tweet_id", "exclude_reply_user_ids", "auto_populate_reply_metadata"}
-REPLY_SETTINGS = {"following", "mentionedUsers", "subscribers", "verified"}
-METADATA = names(
-    "allow_download_status alt_text audience_policy content_expiration domain_restrictions found_media_origin "
-    "geo_restrictions management_info preview_image sensitive_media_warning shared_info sticker_info "
-    "upload_source"
-)
 ID = re.compile(r"[0-9]{1,19}")
 DUPLICATE = "You are not allowed to create a Tweet with duplicate content."
 
@@ -248,36 +79,6 @@ class Wanted:
     media: frozenset[str]
     user: frozenset[str]
     expansions: frozenset[str]
-
-
-def problem(status: int, detail: str, kind: str = "about:blank", title: str = "", **more: Any) -> Answer:
-    """A refusal in the form of RFC 7807, as most of X's are."""
-    body = {"title": title or HTTPStatus(status).phrase, "detail": detail, "type": kind, "status": status, **more}
-    return Answer(status, body, {"Content-Type": "application/problem+json; charset=utf-8"})
-
-
-def invalid(message: str, **parameters: Any) -> Denied:
-    """400, with the sentence about the parameter in `errors`."""
-    body = {
-        "errors": [{"parameters": {name: [str(value)] for name, value in parameters.items()}, "message": message}],
-        "title": "Invalid Request",
-        "detail": "One or more parameters to your request was invalid.",
-        "type": f"{PROBLEMS}invalid-request",
-    }
-    return Denied(Answer(400, body, {"Content-Type": "application/problem+json; charset=utf-8"}))
-
-
-def absent(kind: str, parameter: str, value: str) -> dict[str, Any]:
-    """The entry of `errors` for something that is not there."""
-    return {
-        "value": value,
-        "detail": f"Could not find {kind} with {parameter}: [{value}].",
-        "title": "Not Found Error",
-        "resource_type": kind,
-        "parameter": parameter,
-        "resource_id": value,
-        "type": f"{PROBLEMS}resource-not-found",
-    }
 
 
 class XStandin(Standin):
@@ -458,7 +259,7 @@ class XStandin(Standin):
         self._only(request, set())
         live = self.find(self._id(request.params["id"], "id"))
         if live is None:
-            raise Denied(problem(404, **_as_problem(absent("tweet", "id", request.params["id"]))))
+            raise missing("tweet", "id", request.params["id"])
         if live.account != account.handle:
             raise Denied(problem(403, "You are not authorized to delete this Tweet."))
         self.hide(request, live.id)
@@ -486,9 +287,9 @@ class XStandin(Standin):
             )
         found = [self.find(self._id(identity, "ids")) for identity in ids]
         answer = self._listing([live for live in found if live], wanted)
-        missing = [absent("tweet", "ids", identity) for identity, live in zip(ids, found, strict=True) if not live]
-        if missing:
-            answer["errors"] = answer.get("errors", []) + missing
+        absences = [absent("tweet", "ids", identity) for identity, live in zip(ids, found, strict=True) if not live]
+        if absences:
+            answer["errors"] = answer.get("errors", []) + absences
         return Answer(200, answer)
 
     @route("GET", "/2/users/{id}/tweets", label="list")
@@ -600,7 +401,7 @@ class XStandin(Standin):
 
     def _signer(self, request: Request) -> XAccount:
         """The account whose secrets signed this request (OAuth 1.0a, HMAC-SHA1, RFC 5849)."""
-        given = _oauth_header(request.headers["authorization"])
+        given = oauth1.authorization(request.headers["authorization"])
         account = self._account(access_token=given.get("oauth_token", ""))
         fresh = abs(time.time() - _number(given.get("oauth_timestamp"))) <= 300
         once = (given.get("oauth_nonce", ""), given.get("oauth_timestamp", ""))
@@ -614,7 +415,7 @@ class XStandin(Standin):
             and once not in self._nonces
         ):
             raise Denied(problem(401, "Unauthorized"))
-        expected = signature(request, given, self.consumer_secret, account.access_token_secret)
+        expected = oauth1.signature(request, given, self.consumer_secret, account.access_token_secret)
         if not hmac.compare_digest(expected, given.get("oauth_signature", "")):
             raise Denied(problem(401, "Unauthorized"))
         self._nonces.add(once)
@@ -687,7 +488,7 @@ class XStandin(Standin):
             raise invalid("Requests with bodies must have valid JSON.") from error
         if not isinstance(body, dict):
             raise invalid("$: an object is required")
-        _closed(body, allowed, "$")
+        closed(body, allowed, "$")
         return body
 
     def _media_body(self, request: Request, allowed: Collection[str]) -> dict[str, str | bytes]:
@@ -704,7 +505,7 @@ class XStandin(Standin):
             form = request.form()
         except ValueError as error:
             raise invalid("The form cannot be read.") from error
-        _closed([*form.fields, *form.files], allowed, "$")
+        closed([*form.fields, *form.files], allowed, "$")
         files = {name: uploads[-1].bytes for name, uploads in form.files.items()}
         return {**{name: values[-1] for name, values in form.fields.items()}, **files}
 
@@ -732,7 +533,7 @@ class XStandin(Standin):
     def _reply_to(self, account: XAccount, reply: Mapping[str, Any] | None) -> str | None:
         if reply is None:
             return None
-        _closed(reply, BODY_REPLY, "$.reply")
+        closed(reply, BODY_REPLY, "$.reply")
         before = reply.get("in_reply_to_tweet_id")
         if not isinstance(before, str) or not ID.fullmatch(before):
             raise invalid("$.reply.in_reply_to_tweet_id: must be the id of a post, as a string")
@@ -746,7 +547,7 @@ class XStandin(Standin):
     def _wanted_media(self, account: XAccount, given: Mapping[str, Any] | None) -> list[Media]:
         if given is None:
             return []
-        _closed(given, BODY_MEDIA, "$.media")
+        closed(given, BODY_MEDIA, "$.media")
         ids = given.get("media_ids")
         if not isinstance(ids, list) or not 1 <= len(ids) <= 4:
             raise invalid("$.media.media_ids: must have 1 to 4 items")
@@ -795,7 +596,7 @@ class XStandin(Standin):
         self._id(identity, "media_id")
         media = self._media.get(identity)
         if media is None or media.owner != account.id or not self._lasts(media):
-            raise Denied(problem(404, **_as_problem(absent("media", "media_id", identity))))
+            raise missing("media", "media_id", identity)
         return media
 
     def _lasts(self, media: Media) -> bool:
@@ -891,7 +692,7 @@ class XStandin(Standin):
         if includes := self._includes(posts, wanted):
             answer["includes"] = includes
         private = PRIVATE_METRICS & wanted.fields
-        if too_old := [_closed_metric(live, name) for live in posts for name in private if not self._recent(live)]:
+        if too_old := [closed_metric(live, name) for live in posts for name in private if not self._recent(live)]:
             answer["errors"] = too_old
         return answer
 
@@ -937,7 +738,7 @@ class XStandin(Standin):
 
     def _rendered(self, live: Live, wanted: Wanted) -> dict[str, Any]:
         owner = self._owner(live)
-        text, entities = self._wire_text(live, _cut(live.text))
+        text, entities = self._wire_text(live)
         keys = [self._media[one].key for one in self._attached[live.id]]
         everything = {
             "id": live.id,
@@ -950,7 +751,7 @@ class XStandin(Standin):
             "entities": {"urls": entities} if entities else None,
             "in_reply_to_user_id": owner.id if live.reply_to else None,
             "referenced_tweets": [{"type": "replied_to", "id": live.reply_to}] if live.reply_to else None,
-            "note_tweet": {"text": html.escape(live.text, quote=False)} if weight(live.text) > SHORT else None,
+            "note_tweet": {"text": escape(live.text, quote=False)} if weight(live.text) > SHORT else None,
             "public_metrics": self.counts(live),
             "lang": "in",
             "reply_settings": "everyone",
@@ -969,16 +770,9 @@ class XStandin(Standin):
         before = self.find(live.reply_to) if live.reply_to else None
         return self._root(before) if before else live.reply_to or live.id
 
-    def _wire_text(self, live: Live, text: str) -> tuple[str, list[dict[str, Any]]]:
-        """The text as X hands it out: links shortened, the media's link last, `& < >` escaped; and its links."""
-        written, entities, end = "", [], 0
-        for number, found in enumerate(LINK.finditer(text)):
-            written += html.escape(text[end : found.start()], quote=False)
-            full = found[0] if "://" in found[0] else f"http://{found[0]}"
-            entities.append(_entity(written, _short(f"{live.id} {number}"), full))
-            written += entities[-1]["url"]
-            end = found.end()
-        written += html.escape(text[end:], quote=False)
+    def _wire_text(self, live: Live) -> tuple[str, list[dict[str, Any]]]:
+        """The text as X hands it out, the media's link last; and its links."""
+        written, entities = handed_out(cut(live.text), live.id)
         if attached := self._attached[live.id]:
             written += " " if written else ""
             entities.append(self._media_entity(live, written, self._media[attached[0]]))
@@ -987,51 +781,16 @@ class XStandin(Standin):
 
     def _media_entity(self, live: Live, written: str, media: Media) -> dict[str, Any]:
         kind = "photo" if KIND[media.category] == "photo" else "video"
-        short = _short(f"{live.id} media")
-        picture = {"display_url": short.replace("https://t.co", "pic.x.com"), "media_key": media.key}
-        return {**_entity(written, short, f"{live.url}/{kind}/1"), **picture}
+        link = short(f"{live.id} media")
+        picture = {"display_url": link.replace("https://t.co", "pic.x.com"), "media_key": media.key}
+        return {**entity(written, link, f"{live.url}/{kind}/1"), **picture}
 
 
-# --- the wire -------------------------------------------------------------------------------------------------------
-
-
-def signature(request: Request, given: Mapping[str, str], consumer_secret: str, token_secret: str) -> str:
-    """HMAC-SHA1 over method, address as received and every parameter but a multipart or JSON body (RFC 5849, 3.4)."""
-    pairs = [(name, value) for name, value in given.items() if name not in ("oauth_signature", "realm")]
-    pairs += [(name, value) for name, values in request.query.items() for value in values]
-    if request.type == "application/x-www-form-urlencoded":
-        pairs += [(name, value) for name, values in request.form().fields.items() for value in values]
-    listed = "&".join(f"{name}={value}" for name, value in sorted((_escape(n), _escape(v)) for n, v in pairs))
-    address = f"http://{request.headers.get('host', '').lower().removesuffix(':80')}{request.path}"
-    base = "&".join((request.method, _escape(address), _escape(listed)))
-    key = f"{_escape(consumer_secret)}&{_escape(token_secret)}"
-    return base64.b64encode(hmac.new(key.encode(), base.encode(), hashlib.sha1).digest()).decode()
-
-
-def _oauth_header(value: str) -> dict[str, str]:
-    """The parameters of an `Authorization: OAuth …` header; a name given twice is an error, so nothing is returned."""
-    pairs = re.findall(r'(\w+)="([^"]*)"', value.partition(" ")[2])
-    return {name: unquote(text) for name, text in pairs} if len({name for name, _ in pairs}) == len(pairs) else {}
-
-
-def _escape(text: str) -> str:
-    return quote(text, safe="-._~")
+# --- small things ---------------------------------------------------------------------------------------------------
 
 
 def _number(text: str | None) -> int:
     return int(text) if text and text.isdigit() else 0
-
-
-def _closed(names: Iterable[str], allowed: Collection[str], where: str) -> None:
-    for name in names:
-        if name not in allowed:
-            raise invalid(
-                f"{where}.{name}: is not defined in the schema and the schema does not allow additional properties"
-            )
-
-
-def _as_problem(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {("kind" if name == "type" else name): value for name, value in entry.items()}
 
 
 def _chosen(everything: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
@@ -1041,42 +800,3 @@ def _chosen(everything: Mapping[str, Any], names: Collection[str]) -> dict[str, 
 def _renamed(shown: Mapping[str, Any]) -> dict[str, Any]:
     inner = {name: _renamed(value) if isinstance(value, dict) else value for name, value in shown.items()}
     return {RENAMED.get(name, name): value for name, value in inner.items()}
-
-
-def _closed_metric(live: Live, name: str) -> dict[str, Any]:
-    return {
-        "resource_id": live.id,
-        "parameter": name,
-        "resource_type": "tweet",
-        "section": "data",
-        "value": name,
-        "title": "Field Authorization Error",
-        "detail": f"Sorry, you are not authorized to access '{name}' on the Tweet.",
-        "type": f"{PROBLEMS}not-authorized-for-field",
-    }
-
-
-def _cut(text: str) -> str:
-    """What of a long post stands in `text`; the whole is in its note."""
-    if weight(text) <= SHORT:
-        return text
-    text = text[:SHORT]
-    while weight(f"{text}…") > SHORT:
-        text = text[:-1]
-    return f"{text}…"
-
-
-def _short(seed: str) -> str:
-    digest = base64.urlsafe_b64encode(hashlib.sha256(seed.encode()).digest()).decode()
-    return f"https://t.co/{digest.replace('-', 'A').replace('_', 'B')[:10]}"
-
-
-def _entity(written: str, short: str, full: str) -> dict[str, Any]:
-    shown = full.partition("://")[2]
-    return {
-        "start": len(written),
-        "end": len(written) + len(short),
-        "url": short,
-        "expanded_url": full,
-        "display_url": shown if len(shown) <= 27 else f"{shown[:26]}…",
-    }

@@ -205,7 +205,7 @@ def _notes(report: WeeklyReport) -> list[str]:
         (
             report.unread,
             _(
-                "Not read in time at the end of the week: {count} publications. What they gained since their last "
+                "Publications not read in time at the end of the week: {count}. What they gained since their last "
                 "reading counts in the week after.",
                 count=i18n.number(report.unread),
             ),
@@ -213,7 +213,7 @@ def _notes(report: WeeklyReport) -> list[str]:
         (
             totals.late,
             _(
-                "Read late: {count} publications, marked with * in the tables. Their figures may hold what was gained "
+                "Publications read late, marked with * in the tables: {count}. Their figures may hold what was gained "
                 "earlier.",
                 count=i18n.number(totals.late),
             ),
@@ -221,15 +221,15 @@ def _notes(report: WeeklyReport) -> list[str]:
         (
             totals.fallen,
             _(
-                "Counted less by the platform than before: {count} publications. The difference is subtracted.",
+                "Publications with a count that fell: {count}. The difference is subtracted.",
                 count=i18n.number(totals.fallen),
             ),
         ),
-        (missing, _("No platform told: {names}.", names=", ".join(missing))),
+        (missing, _("Figures no platform gave: {names}.", names=", ".join(missing))),
         (
             report.differs,
             _(
-                "The daily sums differ from the readings on {count} channels; this report is made from the readings.",
+                "Channels whose daily sums differ from the readings: {count}. This report is made from the readings.",
                 count=i18n.number(report.differs),
             ),
         ),
@@ -346,25 +346,22 @@ def _release(row: ReleaseRow, shown: Sequence[str]) -> Row:
 
 
 def _failures(report: WeeklyReport) -> Table:
-    rows = (_trouble(one, one.since, _state(one), report.zone) for one in report.failures)
-    columns = _trouble_columns(_("State"), _("Since"))
-    return Table(_("Refused or missed"), columns, tuple(rows), _("Nothing was refused or missed."))
+    return _troubles(_("Refused or missed"), report.failures, report.zone, empty=_("Nothing was refused or missed."))
 
 
 def _holds(report: WeeklyReport) -> Table:
-    rows = (_trouble(one, one.since, _state(one), report.zone) for one in report.holds)
-    columns = _trouble_columns(_("State"), _("Since"))
-    return Table(_("Waiting for a person, or being looked up"), columns, tuple(rows), _("Nothing is held."))
+    caption = _("Waiting for a person, or being looked up")
+    return _troubles(caption, report.holds, report.zone, empty=_("Nothing is held."))
 
 
-def _trouble_columns(state: str, since: str) -> tuple[Column, ...]:
-    labels = (_("Title"), _("Release"), _("Channel"), state, _("Due"), since, _("Reason"))
-    return tuple(Column(label) for label in labels)
+def _troubles(caption: str, troubles: Iterable[Trouble], zone: ZoneInfo, *, empty: str) -> Table:
+    labels = (_("Title"), _("Release"), _("Channel"), _("State"), _("Due"), _("Since"), _("Reason"))
+    return Table(caption, tuple(map(Column, labels)), tuple(_trouble(one, zone) for one in troubles), empty)
 
 
-def _trouble(one: Trouble, since: datetime, state: str, zone: ZoneInfo) -> Row:
-    moments = (i18n.short_moment(one.due, zone), i18n.short_moment(since, zone))
-    return Row((one.title, str(one.release), one.channel, state, *moments, told(one.reason)))
+def _trouble(one: Trouble, zone: ZoneInfo) -> Row:
+    moments = (i18n.short_moment(one.due, zone), i18n.short_moment(one.since, zone))
+    return Row((one.title, str(one.release), one.channel, _state(one), *moments, told(one.reason)))
 
 
 def _silent(report: WeeklyReport) -> tuple[Listing, ...]:

@@ -296,7 +296,7 @@ def _read(session: Session, start: datetime, end: datetime) -> list[Read]:
     found = []
     for number, rows in groupby(session.execute(query), key=itemgetter(0)):
         samples, late, gained = _in_week((Sample(row[1], row[2], row[3:]) for row in rows), start, end)
-        if samples and number in about:
+        if samples and number in about:  # not there: stored since `about` was read
             found.append(Read(number, *about[number], samples, late, gained))
     return found
 

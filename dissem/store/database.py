@@ -1,8 +1,8 @@
 """Sessions on SQLite and PostgreSQL alike.
 
 SQLite: WAL, `synchronous=FULL` (an attempt that is committed survives a power cut), writers take the lock when they
-begin, so that nothing they read can change under them. PostgreSQL: READ COMMITTED; writes are conditional on what they
-expect. No transaction is held over a network call.
+begin, so that nothing they read can change under them. PostgreSQL: a reader sees one snapshot; a writer runs READ
+COMMITTED and makes its writes conditional on what it expects. No transaction is held over a network call.
 """
 
 import sqlite3
@@ -37,6 +37,9 @@ class Database:
         else:
             self.engine = create_engine(url, pool_pre_ping=True, **options)
         self._writer = self.engine.execution_options(writing=True)
+        self._reader = (
+            self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
+        )
 
     @property
     def file(self) -> Path | None:
@@ -46,7 +49,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that sees one moment and changes nothing."""
-        with _explained(), Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+        with _explained(), Session(self._reader, expire_on_commit=False, autoflush=False) as session:
             yield session
 
     @contextmanager
@@ -80,6 +83,11 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def is_writing(session: Session) -> bool:
+    """Whether *session* was opened to write, so that rows may be locked in it."""
+    return bool(session.get_bind().get_execution_options().get("writing"))
 
 
 def _teach_sqlite(engine: Engine) -> None:

@@ -307,3 +307,38 @@ def test_the_attempt_is_committed_before_the_request_leaves(town: Town) -> None:
     town.work()
 
     assert seen == [1]
+
+
+def test_a_processing_post_is_asked_after_until_it_is_public(town: Town) -> None:
+    channel, wall = town.channel()
+    number = town.delivery(channel)
+    wall.processes = 3
+
+    town.work()
+    assert town.see(number).state is State.PROCESSING
+    assert town.publications(number)[0].published is None
+
+    town.work_for(MINUTE, 8)
+    assert town.see(number).state is State.PUBLISHED
+    assert [p.remote_id for p in town.publications(number)] == ["post-1"]
+    assert wall.publishes == 1
+
+
+def test_a_post_the_platform_gave_up_on_is_refused(town: Town) -> None:
+    channel, wall = town.channel()
+    number = town.delivery(channel)
+    wall.processes, wall.stuck = 1, Refused("The video cannot be played.")
+
+    town.work_for(MINUTE, 3)
+
+    assert town.see(number).state is State.REFUSED
+
+
+def test_a_post_that_never_stops_processing_is_held(town: Town) -> None:
+    channel, wall = town.channel()
+    number = town.delivery(channel)
+    wall.processes = 1000
+
+    town.work_for(timedelta(minutes=20), 12)
+
+    assert (town.see(number).state, town.see(number).held) == (State.HELD, Held.PROCESSING)

@@ -143,14 +143,14 @@ def upgrade() -> None:
         sa.Column("channel_id", sa.Integer(), nullable=False),
         sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("samples", sa.Integer(), nullable=False),
-        sa.Column("views", sa.Integer(), nullable=True),
-        sa.Column("reach", sa.Integer(), nullable=True),
-        sa.Column("likes", sa.Integer(), nullable=True),
-        sa.Column("comments", sa.Integer(), nullable=True),
-        sa.Column("shares", sa.Integer(), nullable=True),
-        sa.Column("saves", sa.Integer(), nullable=True),
-        sa.Column("clicks", sa.Integer(), nullable=True),
-        sa.Column("watch_seconds", sa.Integer(), nullable=True),
+        sa.Column("views", sa.BigInteger(), nullable=True),
+        sa.Column("reach", sa.BigInteger(), nullable=True),
+        sa.Column("likes", sa.BigInteger(), nullable=True),
+        sa.Column("comments", sa.BigInteger(), nullable=True),
+        sa.Column("shares", sa.BigInteger(), nullable=True),
+        sa.Column("saves", sa.BigInteger(), nullable=True),
+        sa.Column("clicks", sa.BigInteger(), nullable=True),
+        sa.Column("watch_seconds", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["channel_id"],
             ["channel.id"],
@@ -351,6 +351,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("state = 'waiting' AND ready"),
             postgresql_where=sa.text("state = 'waiting' AND ready"),
         )
+        batch_op.create_index("delivery_state_since", ["state", "since"], unique=False)
         batch_op.create_index(
             "delivery_unready",
             ["next_at"],
@@ -366,7 +367,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("state IN ('proposed', 'waiting')"),
         )
         batch_op.create_index(batch_op.f("ix_delivery_channel_id"), ["channel_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_delivery_state"), ["state"], unique=False)
+        batch_op.create_index(batch_op.f("ix_delivery_published"), ["published"], unique=False)
         batch_op.create_index(
             "lane",
             ["channel_id"],
@@ -492,14 +493,14 @@ def upgrade() -> None:
         sa.Column("publication_id", sa.Integer(), nullable=False),
         sa.Column("planned", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
-        sa.Column("views", sa.Integer(), nullable=True),
-        sa.Column("reach", sa.Integer(), nullable=True),
-        sa.Column("likes", sa.Integer(), nullable=True),
-        sa.Column("comments", sa.Integer(), nullable=True),
-        sa.Column("shares", sa.Integer(), nullable=True),
-        sa.Column("saves", sa.Integer(), nullable=True),
-        sa.Column("clicks", sa.Integer(), nullable=True),
-        sa.Column("watch_seconds", sa.Integer(), nullable=True),
+        sa.Column("views", sa.BigInteger(), nullable=True),
+        sa.Column("reach", sa.BigInteger(), nullable=True),
+        sa.Column("likes", sa.BigInteger(), nullable=True),
+        sa.Column("comments", sa.BigInteger(), nullable=True),
+        sa.Column("shares", sa.BigInteger(), nullable=True),
+        sa.Column("saves", sa.BigInteger(), nullable=True),
+        sa.Column("clicks", sa.BigInteger(), nullable=True),
+        sa.Column("watch_seconds", sa.BigInteger(), nullable=True),
         sa.Column("raw", DOCUMENT, nullable=False),
         sa.ForeignKeyConstraint(
             ["publication_id"],
