@@ -10,6 +10,7 @@ DissemError
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
 
 from dissem.i18n import _
@@ -19,7 +20,8 @@ class DissemError(Exception):
     """An error a person can act on.
 
     *text* and *hint* are English keys of the catalogue with `{named}` places, filled from *values* when shown, so that
-    the reader's language decides, also for a reason kept in the database.
+    the reader's language decides, also for a reason kept in the database. A value that is a member of an enumeration
+    is one of our words and is shown in that language too.
     """
 
     status = 1
@@ -28,26 +30,38 @@ class DissemError(Exception):
         super().__init__(text)
         self.text = text
         self.hint_text = hint
-        self.values = {k: v if isinstance(v, int | float) else str(v) for k, v in values.items()}
+        self.values = {name: _kept(value) for name, value in values.items()}
 
     def __str__(self) -> str:
-        return _(self.text, **self.values)
+        return _(self.text, **_filled(self.values))
 
     @property
     def hint(self) -> str:
         """What to do, in the reader's language; may be empty."""
-        return _(self.hint_text, **self.values) if self.hint_text else ""
+        return _(self.hint_text, **_filled(self.values)) if self.hint_text else ""
 
     def reason(self) -> dict[str, Any]:
         """The error as JSON for a `reason` column; `told` makes it readable again."""
         return {"text": self.text, "hint": self.hint_text, "values": self.values}
 
 
+def _kept(value: object) -> Any:
+    """A value as JSON: a number, a word of ours, or a text."""
+    if isinstance(value, StrEnum):
+        return {"word": value.value}
+    return value if isinstance(value, int | float) else str(value)
+
+
+def _filled(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Kept values as they are read."""
+    return {name: _(value["word"]) if isinstance(value, dict) else value for name, value in values.items()}
+
+
 def told(reason: Mapping[str, Any] | None) -> str:
     """A kept reason in the reader's language, hint included; empty for None."""
     if not reason:
         return ""
-    values = reason.get("values") or {}
+    values = _filled(reason.get("values") or {})
     parts = (reason.get("text", ""), reason.get("hint", ""))
     return " ".join(_(part, **values) for part in parts if part)
 

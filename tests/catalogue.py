@@ -36,12 +36,15 @@ SENTENCES = {  # tables whose rows are read far from where they stand; the first
 class Indonesian(Catalog):
     """A catalogue without dates and versions, which would change it when no text has changed."""
 
+    def __init__(self) -> None:
+        super().__init__("id", domain="dissem", fuzzy=False)
+        self.header_comment = "# The Indonesian texts of dissem: translate here, then run `make catalogue`."
+
     @property
     def mime_headers(self) -> list[tuple[str, str]]:
         return [
             ("Project-Id-Version", "dissem"),
             ("Language", "id"),
-            ("Plural-Forms", self.plural_forms),
             ("MIME-Version", "1.0"),
             ("Content-Type", "text/plain; charset=utf-8"),
             ("Content-Transfer-Encoding", "8bit"),
@@ -217,29 +220,32 @@ def _unpacked(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr
 # The catalogue
 
 
-def read(file: Path = PO) -> Catalog:
-    """The catalogue in *file*; an empty one if there is none."""
-    if not file.exists():
-        return Indonesian("id", domain="dissem", fuzzy=False)
-    with file.open("rb") as source:
-        return read_po(source, locale="id", domain="dissem")
+def read(file: Path = PO) -> Indonesian:
+    """What *file* has of texts and translations; nothing if it does not exist."""
+    known = Indonesian()
+    if file.exists():
+        with file.open("rb") as source:
+            for message in read_po(source, locale="id", domain="dissem"):
+                if message.id:
+                    known[message.id] = message
+    return known
 
 
-def updated(known: Catalog, texts: Mapping[str, Iterable[str]]) -> Indonesian:
-    """*texts* with the translations that are *known*. One that is new may get that of a similar text, marked fuzzy."""
-    fresh = Indonesian("id", domain="dissem", fuzzy=False)
+def update(catalogue: Indonesian, texts: Mapping[str, Iterable[str]]) -> int:
+    """Make *catalogue* hold *texts*, translations kept, and answer how many others were dropped.
+
+    A new text that is like one that was dropped gets its translation, marked fuzzy: to be looked at.
+    """
+    wanted = Indonesian()
     for text, places in texts.items():
-        fresh.add(text, locations=[(place, 0) for place in places])
-    known.update(fresh)
-    for message in fresh:
-        if message.id and (found := known.get(message.id)):
-            message.string, message.flags = found.string, message.flags | (found.flags & {"fuzzy"})
-    return fresh
+        wanted.add(text, locations=[(place, 0) for place in places])
+    catalogue.update(wanted)
+    return len(catalogue.obsolete)
 
 
 def as_po(catalogue: Catalog) -> bytes:
     out = BytesIO()
-    write_po(out, catalogue, width=120, include_lineno=False, ignore_obsolete=True, omit_header=False)
+    write_po(out, catalogue, width=120, include_lineno=False, ignore_obsolete=True)
     return out.getvalue()
 
 
@@ -256,18 +262,15 @@ def open_messages(catalogue: Catalog) -> list[Message]:
 
 
 def main() -> int:
-    known = read()
-    catalogue = updated(known, collected())
+    catalogue = read()
+    dropped = update(catalogue, collected())
     PO.parent.mkdir(parents=True, exist_ok=True)
     PO.write_bytes(as_po(catalogue))
     MO.write_bytes(as_mo(catalogue))
     left = open_messages(catalogue)
     for message in left:
-        state = "look again:" if message.fuzzy else "translate: "
-        sys.stdout.write(f"{state} {message.id!r}\n")
-    sys.stdout.write(
-        f"{len(catalogue)} texts, {len(left)} to translate or to look at, {len(known.obsolete)} dropped.\n"
-    )
+        sys.stdout.write(f"{'look again:' if message.fuzzy else 'translate:'} {message.id!r}\n")
+    sys.stdout.write(f"{len(catalogue)} texts, {len(left)} to translate or to look at, {dropped} dropped.\n")
     return 1 if left else 0
 
 

@@ -1,14 +1,19 @@
 """The command line: the main job, what people and programs read, and every wrong input as one sentence."""
 
+import contextlib
 import io
 import json
 import os
+import select
 import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +22,11 @@ from sqlalchemy import text
 
 from dissem.cli.main import main
 from dissem.cli.release import alt_owners, one_to_each
+from dissem.clock import utc_now
 from dissem.config import Config
 from dissem.desk import people
 from dissem.desk.acting import Acting
+from dissem.errors import WrongInput
 from dissem.models import Role
 from dissem.store.database import Database
 from dissem.store.installation import Installation
@@ -301,6 +308,40 @@ def test_what_is_wrong_with_a_secret_is_said_without_it(
     assert "s3cret" not in answer.err
 
 
+def _read(terminal: int, until: bytes = b"\0") -> bytes:
+    """What is written on *terminal* until *until* or the end of the command, which should come soon."""
+    seen = b""
+    with contextlib.suppress(OSError):  # the other end is closed when the command is over
+        while until not in seen and select.select([terminal], [], [], 30)[0]:
+            seen += os.read(terminal, 1000)
+    return seen
+
+
+def test_a_missing_secret_is_asked_for_on_a_terminal_without_showing_it(
+    run: Run, home: Path, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISSEM_TOKEN", tokens["siti"])
+    arguments = ["channel", "add", "masto", "--platform", "mastodon", "--agency", "kominfo"]
+    terminal, end = os.openpty()
+    asking = subprocess.Popen(
+        [sys.executable, "-m", "dissem.cli.main", *arguments, "--set", "api_url=http://127.0.0.1:9"],
+        stdin=end,
+        stdout=end,
+        stderr=end,
+        start_new_session=True,
+    )
+    os.close(end)
+
+    seen = _read(terminal, until=b"access_token: ")  # its last blank is written when nothing is shown any more
+    os.write(terminal, b"s3cret-mastodon\n")
+    seen += _read(terminal)
+    os.close(terminal)  # a command that still waits is told that its terminal is gone
+
+    assert asking.wait(30) == 0, seen
+    assert b"s3cret" not in seen
+    assert run("channel", "list", "--json").json[0]["secret_names"] == ["access_token"]
+
+
 def test_platforms_need_no_installation_and_tell_settings_and_limits(run: Run) -> None:
     known = {one["platform"]: one for one in run("channel", "platforms", "--json").json}
 
@@ -334,17 +375,16 @@ def test_connect_says_that_it_is_not_there_yet(run: Run, tokens: dict[str, str],
 
 
 def test_a_release_goes_from_draft_to_published_by_commands_alone(
-    run: Run, tokens: dict[str, str], website: str, home: Path
+    run: Run, tokens: dict[str, str], website: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    an_hour_ago = utc_now() - timedelta(hours=1)
+    monkeypatch.setattr(Acting.__init__, "__defaults__", (lambda: an_hour_ago,))  # people did their part then
     number = draft(run, tokens["ani"], "--link", "https://padang.go.id/x")
 
-    scheduled = run("schedule", str(number), "--to", website, "--at", "2 minutes from now", "--json")
-    if scheduled.status:  # whatever English the clock reads, Indonesian is certain
-        scheduled = run("schedule", str(number), "--to", website, "--at", "2 menit lagi", "--json")
+    scheduled = run("schedule", str(number), "--to", website, "--at", "2 menit lagi", "--json")
     submitted = run("release", "submit", str(number), "--json")
     own = run("release", "approve", str(number))
     approved = run("release", "approve", str(number), "--json", token=tokens["budi"])
-    _make_due(home)
     daemon = run("daemon", "--until-idle")
 
     assert [d["state"] for d in scheduled.json] == ["proposed"]
@@ -547,6 +587,7 @@ def broken(home: Path, tokens: dict[str, str], tmp_path: Path) -> dict[str, str]
     """Files that are not what they should be."""
     (tmp_path / "bad.md").write_text("+++\ntitle = \n+++\n")
     (tmp_path / "key.md").write_text('+++\ntitel = "x"\n+++\n')
+    (tmp_path / "shape.md").write_text('+++\ntitle = "x"\nmedia = "foto.jpg"\n+++\n')
     (tmp_path / "fake.jpg").write_text("bukan gambar")
     return {"folder": str(tmp_path), "token": tokens["ani"]}
 
@@ -559,6 +600,7 @@ def broken(home: Path, tokens: dict[str, str], tmp_path: Path) -> dict[str, str]
         ("release add {folder}/key.md", 2, "Did you mean title?"),
         ("release add --title x --media {folder}/fake.jpg", 2, "fake.jpg"),
         ("release add --title x --media {folder}/not-there.jpg", 2, "not-there.jpg"),
+        ("release add {folder}/shape.md", 2, "media"),
         ("release add --title x --kind pers", 2, "press_release"),
         ("release add --title x --body y --link padang", 2, "https://"),
         ("release add --title x --body y --until 2020-01-01T09:00", 2, "past"),
@@ -568,7 +610,7 @@ def broken(home: Path, tokens: dict[str, str], tmp_path: Path) -> dict[str, str]
         ("release list --state gone", 2, "approved"),
         ("release edit 1", 2, "change"),
         ("schedule 1 --to website --at 2020-01-01T09:00", 2, "past"),
-        ("schedule 1 --to website --at 31-Februari-2090", 2, "31"),
+        ("schedule 1 --to website --at 2090-02-31T09:00", 2, "2090-02-31"),
         ("schedule 1 --at besok", 2, "--to is missing"),
         ("queue --state foo", 2, "waiting"),
         ("queue --limit 0", 2, "--limit"),
@@ -581,7 +623,7 @@ def broken(home: Path, tokens: dict[str, str], tmp_path: Path) -> dict[str, str]
         ("release shwo 1", 2, "Did you mean show?"),
         ("delivery show 99", 1, "99"),
         ("channel add x --platform mastodn --agency kominfo", 2, "Did you mean mastodon?"),
-        ("report weekly --week 2026-W60", 2, "2026-W60"),
+        ("report weekly --week 2026-W60", 2, "60"),
         ("report weekly --format pdf", 2, "pdf"),
         ("report weekly --format doc", 2, "html"),
         ("report weekly --out {folder}/none/report.html", 1, "report.html"),
@@ -607,6 +649,15 @@ def test_a_wrong_input_is_answered_in_one_sentence(
     assert "Traceback" not in answer.err
     assert "unexpected" not in answer.err
     assert len(answer.err.splitlines()) <= 3
+
+
+def test_a_day_that_is_not_in_the_calendar_is_one_sentence(run: Run, tokens: dict[str, str], website: str) -> None:
+    number = draft(run, tokens["ani"])
+
+    answer = run("schedule", str(number), "--to", website, "--at", "31 Februari 2090 jam 9")
+
+    assert (answer.status, "31 Februari 2090" in answer.err) == (2, True)
+    assert len(answer.err.splitlines()) <= 2
 
 
 @pytest.mark.parametrize(
@@ -705,6 +756,19 @@ def test_what_nobody_expected_is_one_sentence_with_the_place_of_its_details(
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert "Traceback" in loud.err
     assert "abcdefghijklmnop" not in loud.err + kept.read_text()
+
+
+def test_a_text_with_a_place_that_nobody_fills_is_still_told(
+    run: Run, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise WrongInput("This has {no} such place.", hint="Nor {this}.", other=1)
+
+    monkeypatch.setattr("dissem.desk.releases.listed", fail)
+
+    answer = run("release", "list", token=tokens["ani"])
+
+    assert (answer.status, answer.err) == (2, "Error: This has {no} such place.\nNor {this}.\n")
 
 
 def test_an_interrupted_command_says_nothing(run: Run, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -864,9 +928,3 @@ def test_the_report_is_written_in_the_form_its_name_says(run: Run, tokens: dict[
 def test_the_report_is_json_for_programs(run: Run, tokens: dict[str, str]) -> None:
     assert run("report", "weekly", "--week", "2026-W47", "--json", token=tokens["budi"]).json["week"] == "2026-W47"
     assert run("report", "weekly", "--week", "2026-W47", "--format", "json").json["week"] == "2026-W47"
-
-
-def _make_due(home: Path) -> None:
-    """Let the time come, as the database's clock has it: the approval covers the due time, so `until` and `due` stay."""
-    database = sqlite3.connect(home / "data" / "dissem.db")
-    database.close()

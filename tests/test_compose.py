@@ -6,16 +6,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from dissem import rehearsal
+from dissem.channels import letters
 from dissem.channels.adapter import Account, Adapter, Facts, Part, Receipt
 from dissem.channels.x_text import weight
 from dissem.compose import media
-from dissem.compose.post import Picture, compose, shown
+from dissem.compose.attach import Picture
+from dissem.compose.post import compose, shown
 from dissem.compose.text import from_markdown, hashtag, shorten, split
 from dissem.errors import WrongInput, told
 from dissem.models.release import Kind, Release
@@ -435,7 +436,7 @@ def test_nothing_to_publish_is_refused():
     tags=st.lists(words, max_size=4),
     link=st.none() | st.sampled_from(["https://p.go.id/4", "https://p.go.id/" + "x" * 150]),
     limit=st.integers(60, 300),
-    count=st.sampled_from([len, utf16, weight, lambda text: len(regex.findall(r"\X", text))]),
+    count=st.sampled_from([len, utf16, weight, letters.count]),
     threads=st.booleans(),
     titled=st.booleans(),
 )

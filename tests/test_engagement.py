@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from sqlmodel import SQLModel, col, select
 
 from dissem.channels.adapter import COUNTS, Account, Adapter, Counts, Facts, Gone, Part, Prepared, Receipt
-from dissem.channels.client import Network
+from dissem.channels.network import Network
 from dissem.channels.errors import ChannelError, Refused, Throttled, Unauthorized, Unreachable
 from dissem.config import EngagementSection
 from dissem.engagement import rollup

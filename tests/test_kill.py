@@ -19,13 +19,14 @@ from dissem.desk.acting import Acting
 from dissem.desk.draft import Draft
 from dissem.errors import told
 from dissem.models import Delivery, Held, Role, State
+from dissem.rehearsal.faults import late
 from dissem.rehearsal.mastodon import MastodonStandin
-from dissem.rehearsal.standin import Standin, late
+from dissem.rehearsal.standin import Standin
 from dissem.rehearsal.telegram import TelegramStandin
 from dissem.store.installation import Installation
 
 LIMIT = 30.0  # seconds; nothing here takes a tenth of it
-DISSEM = [sys.executable, "-c", "from dissem.cli.main import main; main()"]
+DISSEM = [sys.executable, "-c", "import sys; from dissem.cli.main import main; sys.exit(main())"]
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from dissem.channels.client import Network
 from dissem.channels.errors import Refused, Uncertain
+from dissem.channels.network import Network
 
 KINDS = ("press_release", "photo", "infographic", "video")
 COUNTS = ("views", "reach", "likes", "comments", "shares", "saves", "clicks", "watch_seconds")

@@ -4,7 +4,6 @@ A call is either *irrevocable* (something may become public by it) or not. For a
 not prove "not accepted" is Uncertain; for the others the same trouble is Unreachable and may simply be tried again.
 """
 
-import ipaddress
 import json as jsonlib
 import logging
 import socket
@@ -16,7 +15,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -26,6 +24,7 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutio
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from dissem.channels.errors import ChannelError, Refused, Throttled, Unauthorized, Uncertain, Unreachable
+from dissem.channels.network import Network
 
 CONNECT, READ, TOTAL = (
     10.0,
@@ -38,49 +37,9 @@ LONGEST_WAIT = timedelta(hours=24)  # a longer Retry-After is not believed
 
 # A TLS error is not among them: one that comes after the handshake proves nothing. See `_judging`.
 _NOT_SENT = (ConnectTimeoutError, NewConnectionError, NameResolutionError)
-_RESERVED = tuple(ipaddress.ip_network(n) for n in ("192.0.0.0/24", "64:ff9b::/96", "2002::/16", "2001::/32"))
 
 # At DEBUG urllib3 writes whole addresses, and with some platforms the token is in them.
 logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
-
-
-@dataclass(frozen=True)
-class Network:
-    """Where requests may go: public https addresses, and *allow_hosts* (also private, also plain http)."""
-
-    allow_hosts: frozenset[str] = frozenset()
-
-    def judge(self, host: str, port: int) -> str:
-        """One address of *host* to connect to, after all of its addresses were found public."""
-        found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-        if host not in self.allow_hosts and not all(_is_public(a) for a in found):
-            raise _forbidden(host)
-        return found[0]
-
-    def check(self, url: str) -> None:
-        """Raise Unauthorized unless *url* is https, or its host is allowed."""
-        try:
-            parts = urlsplit(url)
-            scheme, host = parts.scheme, parts.hostname or ""
-        except ValueError:
-            scheme, host = "", ""
-        if not host or (scheme != "https" and not (scheme == "http" and host in self.allow_hosts)):
-            raise _forbidden(host or "…")  # never the whole address: it may hold a token
-
-
-def _is_public(address: str) -> bool:
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    ip = getattr(ip, "ipv4_mapped", None) or ip
-    # is_global alone lets multicast, NAT64 and 6to4 forms of private addresses through
-    return ip.is_global and not (ip.is_multicast or ip.is_reserved or any(ip in n for n in _RESERVED))
-
-
-def _forbidden(host: str) -> Unauthorized:
-    return Unauthorized(
-        "The address {host} is not a public https address, so dissem does not send anything there.",
-        hint="If it is meant, add it to allow_hosts under [network] in config.toml.",
-        host=host,
-    )
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,9 @@ from dissem.channels.adapter import (
     plain,
     same_text,
 )
-from dissem.channels.client import Answer, Client, Network, doubt, retry_after
+from dissem.channels.client import Answer, Client, doubt, retry_after
 from dissem.channels.errors import ChannelError, NotYet, Refused, Throttled, Unauthorized, Uncertain, Unreachable
+from dissem.channels.network import Network
 
 CHUNK = 8 * 2**20  # bytes of a video that we hold in memory at once; Facebook may ask for less
 POLL = timedelta(seconds=30)  # between two looks at a video in processing

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import regex  # ships no types
 from pydantic import SecretStr
 
+from dissem.channels import letters
 from dissem.channels.adapter import (
     Account,
     Adapter,
@@ -26,8 +26,9 @@ from dissem.channels.adapter import (
     Receipt,
     same_text,
 )
-from dissem.channels.client import Answer, Client, Network, doubt, retry_after
+from dissem.channels.client import Answer, Client, doubt, retry_after
 from dissem.channels.errors import ChannelError, NotYet, Refused, Throttled, Unauthorized, Uncertain, Unreachable
+from dissem.channels.network import Network
 
 PER_URL = 23  # characters an address counts, whatever its length
 MEDIA_LIFE = timedelta(hours=20)  # servers drop media that no status uses after about a day
@@ -76,8 +77,7 @@ class Mastodon(Adapter):
     @classmethod
     def length(cls, text: str) -> int:
         """Grapheme clusters; every address counts 23, a mention without its server."""
-        shortened = _MENTION.sub(r"@\1", _ADDRESS.sub("x" * PER_URL, text))
-        return len(regex.findall(r"\X", shortened))
+        return letters.count(_MENTION.sub(r"@\1", _ADDRESS.sub("x" * PER_URL, text)))
 
     def certainty(self, part: Part) -> Certainty:
         """Readable whatever the key promises: several servers ignore it."""

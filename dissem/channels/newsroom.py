@@ -36,8 +36,8 @@ from dissem.channels.adapter import (
     Prepared,
     Receipt,
 )
-from dissem.channels.client import Network
 from dissem.channels.errors import Uncertain, Unreachable
+from dissem.channels.network import Network
 
 EXTENSIONS = {
     "image/jpeg": "jpg",

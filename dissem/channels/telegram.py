@@ -24,8 +24,9 @@ from dissem.channels.adapter import (
     Prepared,
     Receipt,
 )
-from dissem.channels.client import Answer, Client, Network, retry_after
+from dissem.channels.client import Answer, Client, retry_after
 from dissem.channels.errors import ChannelError, Refused, Throttled, Unauthorized, Uncertain
+from dissem.channels.network import Network
 
 File = str | tuple[str, IO[bytes], str]  # the id of a file at Telegram, or name, content and type to upload
 

@@ -30,8 +30,9 @@ from dissem.channels.adapter import (
     plain,
     same_text,
 )
-from dissem.channels.client import Answer, Client, Network, doubt, retry_after
+from dissem.channels.client import Answer, Client, doubt, retry_after
 from dissem.channels.errors import ChannelError, NotYet, Refused, Throttled, Unauthorized, Uncertain, Unreachable
+from dissem.channels.network import Network
 from dissem.channels.x_text import unlinked, weight
 
 LONG_TEXT = 25_000  # what an account with Premium may write

@@ -5,11 +5,12 @@ link 23 however long it is. A bare host such as `padang.go.id` is a link too; an
 Rules: https://docs.x.com/fundamentals/counting-characters
 """
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
 
-import regex
+from dissem.channels.letters import pattern
 
 LINK = 23
 HEAVY = 2  # an emoji, or a character outside the light ranges
@@ -97,29 +98,27 @@ def _host(letter: str) -> str:
 
 
 @cache
-def _links_pattern() -> "regex.Pattern[str]":
+def _links_pattern() -> re.Pattern[str]:
     """Compiled when first needed: the many endings take a moment."""
-    return regex.compile(
-        rf"""
+    return pattern(
+        rf"""(?xi)
         (?<![a-z0-9@＠$\#＃])
         (?: https?://(?P<host>{_host(_LETTER)}) | (?<![-_./])(?P<bare>{_host(_LATIN)}) )
         (?: :[0-9]++ )?
         (?: / (?: (?:{_GENERAL}|{_BRACKETS})*{_LAST} )? )?
         (?: \?[a-z0-9!?*'@();:&=+$/%\#\[\]\-_.,~|]*[a-z0-9\-_&=\#/] )?
         """,
-        regex.VERBOSE | regex.IGNORECASE,
         endings=_ENDINGS,
     )
 
 
 _PICTURE = r"(?:\p{Emoji_Modifier_Base}\p{Emoji_Modifier}|(?![©®](?!\uFE0F))\p{Extended_Pictographic}\uFE0F?)"
-_EMOJI = regex.compile(
-    rf"""
+_EMOJI = pattern(
+    rf"""(?x)
     [0-9\#*]\uFE0F?\u20E3           # keycap
   | \p{{Regional_Indicator}}{{2}}      # flag of a country
   | {_PICTURE}(?:[\U000E0020-\U000E007E]+\U000E007F)?(?:\u200D{_PICTURE})*
-    """,
-    regex.VERBOSE,
+    """
 )
 
 
@@ -141,7 +140,7 @@ def unlinked(text: str) -> str:
     return " ".join([*kept, text[start:]])
 
 
-def _links(text: str) -> Iterator["regex.Match[str]"]:
+def _links(text: str) -> Iterator[re.Match[str]]:
     if "." not in text:
         return
     for found in _links_pattern().finditer(text):

@@ -89,7 +89,7 @@ def demo(
 
 def _play(empty: Play, home: Path) -> None:
     from dissem.daemon.run import run
-    from dissem.rehearsal.standin import drop_after_accepting
+    from dissem.rehearsal.faults import drop_after_accepting
 
     play = replace(empty, people=_people(empty))
     channels = _channels(play)
@@ -125,8 +125,8 @@ def _city() -> Iterator[Any]:
     from dissem.rehearsal.facebook import FacebookStandin
     from dissem.rehearsal.mastodon import MastodonStandin
     from dissem.rehearsal.telegram import TelegramStandin
-    from dissem.rehearsal.x import SAMPLE as USER
     from dissem.rehearsal.x import XStandin
+    from dissem.rehearsal.x_door import SAMPLE as USER
 
     name = "Dinas Perhubungan (gladi)"
     other_user = replace(

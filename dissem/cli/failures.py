@@ -44,13 +44,21 @@ def _from_the_system(error: OSError) -> DissemError:
 
 
 def _tell(error: DissemError) -> None:
-    message, hint = redaction.clean(str(error)), redaction.clean(error.hint)
+    message, hint = (redaction.clean(text) for text in _filled(error))
     if asked().as_json:
         answer = {"error": type(error).__name__, "message": message, "hint": hint}
         sys.stderr.write(json.dumps(answer, ensure_ascii=False) + "\n")
     else:
         lines = [_("Error: {message}", message=message), hint]
         sys.stderr.write(visible("\n".join(line for line in lines if line)) + "\n")
+
+
+def _filled(error: DissemError) -> tuple[str, str]:
+    """Sentence and hint; unfilled where a text has a place nobody fills, as this must not fail itself."""
+    try:
+        return str(error), error.hint
+    except (KeyError, IndexError, ValueError):
+        return error.text, error.hint_text
 
 
 def _traceback(error: Exception) -> str:

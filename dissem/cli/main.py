@@ -3,16 +3,21 @@
 Nothing else is imported before the language is known, because help texts are translated when their module is read.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
 
 from dissem import i18n
 
+GARBAGE = 50_000  # new objects between two collections: imports make many and drop none, and looking through them all
+# again and again is a twelfth of a command's time
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; answers its exit status: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])
     os.environ.setdefault("TYPER_USE_RICH", "0")  # twice as fast, and its texts are in English only
     token = i18n.language.set(spoken(arguments))
     try:
@@ -25,15 +30,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def spoken(arguments: Sequence[str]) -> str:
     """The language asked for by `--lang`, else by DISSEM_LANG, else Indonesian."""
-    asked = os.environ.get("DISSEM_LANG", "")
+    said = [os.environ.get("DISSEM_LANG", "")]
     for place, argument in enumerate(arguments):
         if argument == "--":
             break
-        if argument == "--lang" and place + 1 < len(arguments):
-            asked = arguments[place + 1]
+        if argument == "--lang":
+            said += arguments[place + 1 : place + 2]
         elif argument.startswith("--lang="):
-            asked = argument.removeprefix("--lang=")
-    return asked if asked in i18n.LANGUAGES else i18n.LANGUAGES[0]
+            said.append(argument.removeprefix("--lang="))
+    return next((one for one in reversed(said) if one in i18n.LANGUAGES), i18n.LANGUAGES[0])
 
 
 def _guarded(arguments: list[str]) -> int:

@@ -6,6 +6,7 @@ import typer
 from typer.core import TyperOption
 from typer.main import get_install_completion_arguments
 
+from dissem import __version__
 from dissem.cli.command import Entry, Lazy
 from dissem.i18n import _
 
@@ -62,9 +63,7 @@ def _version() -> TyperOption:
 
 def _tell_version(context: typer.Context, parameter: Any, asked: bool) -> None:
     if asked and not context.resilient_parsing:
-        from importlib.metadata import version
-
-        typer.echo(f"dissem {version('dissem')}")
+        typer.echo(f"dissem {__version__}")
         raise typer.Exit
 
 

@@ -10,7 +10,7 @@ from functools import cache
 from itertools import count, islice
 from typing import TYPE_CHECKING
 
-import regex
+from dissem.channels import letters
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -22,14 +22,12 @@ MORE = "…"
 PARAGRAPH = "\n\n"
 
 _BLANKS = re.compile(r"\s+")
-_LETTER = regex.compile(r"\X")  # what people see as one letter, however many code points it is made of
-_LINK = regex.compile(r"https?://\S+|(?<![a-z0-9.-])(?:[a-z0-9-]+\.)+[a-z]{2,}\S*", regex.IGNORECASE)
+_LINK = re.compile(r"https?://\S+|(?<![a-z0-9.-])(?:[a-z0-9-]+\.)+[a-z]{2,}\S*", re.IGNORECASE)
 # "Jl. Sudirman", "Drs. H. Amir" and the "1." of a list go on after their full stop.
-_SENTENCE = regex.compile(
-    r"""(?:[!?…]|(?<!\b\p{Lu}\p{Ll}{0,2}|^\s*\d+)\.)["'”’»)\]]*(?=\s)""", regex.VERBOSE | regex.MULTILINE
-)
+_SENTENCE = letters.pattern(r"""(?m)(?:[!?…]|(?<!\b\p{Lu}\p{Ll}{0,2}|^\s*\d+)\.)["'”’»)\]]*(?=\s)""")
 _LOOSE = " \n\t,;:–-•…(["  # not left standing in front of the mark
-_WORDS = regex.compile(r"[\p{L}\p{M}\p{Nd}_]+")
+_WORDS = letters.pattern(r"[\p{L}\p{M}\p{Nd}_]+")
+_ALPHABETIC = letters.pattern(r"\p{L}")
 _APOSTROPHES = str.maketrans("", "", "'’‘ʼ`")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
 
@@ -50,6 +48,11 @@ def from_markdown(markdown: str) -> str:
 def printable(text: str) -> str:
     """*text* without control characters, which come along from office programs; its lines end with a line feed."""
     return _UNPRINTABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def one_line(text: str) -> str:
+    """*text* printable, and in one line with single blanks."""
+    return " ".join(printable(text).split())
 
 
 def shorten(text: str, limit: int, length: Length) -> str:
@@ -85,7 +88,7 @@ def split(text: str, limit: int, length: Length) -> list[str]:
 def hashtag(tag: str) -> str:
     """*tag* as a word that platforms take after "#": "pasar raya" → "PasarRaya". Empty if it has no letter."""
     words = _WORDS.findall(tag.translate(_APOSTROPHES))
-    if not any(regex.search(r"\p{L}", word) for word in words):
+    if not any(_ALPHABETIC.search(word) for word in words):
         return ""
     return words[0] if len(words) == 1 else "".join(word[0].upper() + word[1:] for word in words)
 
@@ -98,7 +101,7 @@ class _Places:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.all_letters = [letter.end() for letter in _LETTER.finditer(text)]
+        self.all_letters = letters.ends(text)
         inside = {at for link in _LINK.finditer(text) for at in range(link.start() + 1, link.end())}
         self.letters = [at for at in self.all_letters if at not in inside]
         whole = {*self.all_letters}

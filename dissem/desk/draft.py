@@ -164,7 +164,7 @@ _SHAPES = {
     "not_before": 'As in: not_before = "2026-12-01T08:00"',
     "until": 'As in: until = "2026-12-01T20:00"',
     "agency": "The code of the agency in quotes",
-    "media": 'As in: media = [{ path = "foto.jpg", alt = "…" }]',
+    "media": 'As in: media = [{{ path = "foto.jpg", alt = "…" }}]',  # braces double: the hint is a format
 }
 
 

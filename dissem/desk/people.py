@@ -43,7 +43,7 @@ def add_person(acting: Acting, username: str, name: str, *, agency: str | None, 
         if session.exec(select(Person).where(Person.username == username)).first():
             raise Conflict("The person {username} is there already.", username=username)
         if agency is None and role not in EVERYWHERE:
-            raise WrongInput("{role} belongs to an agency.", hint="Name it with --agency CODE.", role=role.value)
+            raise WrongInput("{role} belongs to an agency.", hint="Name it with --agency CODE.", role=role)
         if agency is not None:
             known_agency(session, agency)
         person = Person(

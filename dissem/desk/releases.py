@@ -3,14 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from dissem.channels.registry import adapter_class
-from dissem.compose.media import Inspected, clean, keep_original
-from dissem.compose.post import Picture, Post, compose
 from dissem.desk.acting import Acting
 from dissem.desk.draft import Draft, File, complete
 from dissem.desk.people import known_agency
@@ -36,6 +34,11 @@ from dissem.models import (
 from dissem.queue import gate
 from dissem.queue.moves import advance
 from dissem.queue.reconcile import is_in_doubt
+
+if TYPE_CHECKING:  # composing costs start-up time, and most commands do not compose
+    from dissem.compose.attach import Picture
+    from dissem.compose.media import Inspected
+    from dissem.compose.post import Post
 
 EARLY = (State.PROPOSED, State.WAITING, State.PREPARING)
 LEAD = timedelta(minutes=30)  # media are brought to the platform this long before the due time at most
@@ -145,7 +148,7 @@ def _require_nothing_public(session: Session, release: Release, deliveries: Iter
         )
 
 
-def preview(acting: Acting, number: int, names: Sequence[str] = ()) -> list[tuple[Channel, Post]]:
+def preview(acting: Acting, number: int, names: Sequence[str] = ()) -> "list[tuple[Channel, Post]]":
     """What each channel would be sent: those named, else those scheduled. The same function composes at submit."""
     with acting.installation.database.read() as session:
         release = acting.release(session, number, Action.SEE)
@@ -187,7 +190,7 @@ def submit(acting: Acting, number: int) -> Release:
 
 def _require_submittable(release: Release, planned: Sequence[tuple[Delivery, Channel]]) -> None:
     if release.state not in (ReleaseState.DRAFT, ReleaseState.REJECTED):
-        raise Conflict("Release {release} is {state} already.", release=release.id, state=release.state.value)
+        raise Conflict("Release {release} is {state} already.", release=release.id, state=release.state)
     if not planned:
         raise Conflict(
             "Release {release} is not scheduled on any channel.",
@@ -214,7 +217,7 @@ def approve(acting: Acting, number: int) -> Release:
             raise Conflict(
                 "Release {release} is not waiting for approval (it is {state}).",
                 release=number,
-                state=release.state.value,
+                state=release.state,
             )
         deliveries = [(d, c) for d, c in _deliveries(session, release) if d.state is State.PROPOSED]
         hashes = _hashes(session, [d for d, _ in deliveries])
@@ -264,7 +267,7 @@ def reject(acting: Acting, number: int, reason: str) -> Release:
             raise Conflict(
                 "Release {release} is not waiting for approval (it is {state}).",
                 release=number,
-                state=release.state.value,
+                state=release.state,
             )
         release.state, release.reason = ReleaseState.REJECTED, reason
         session.add(release)
@@ -334,8 +337,10 @@ def _check_times(release: Release) -> None:
         )
 
 
-def _take_in(acting: Acting, files: Sequence[File]) -> list[tuple[File, Inspected]]:
+def _take_in(acting: Acting, files: Sequence[File]) -> "list[tuple[File, Inspected]]":
     """Keep every original and see that a clean copy can be made of it. Nothing is attached if one is refused."""
+    from dissem.compose.media import clean, keep_original
+
     folder = acting.installation.media
     taken = [(file, keep_original(file.path, folder)) for file in files]
     for file, _ in taken:
@@ -343,7 +348,7 @@ def _take_in(acting: Acting, files: Sequence[File]) -> list[tuple[File, Inspecte
     return taken
 
 
-def _attach(session: Session, release: Release, taken: Sequence[tuple[File, Inspected]], now: datetime) -> None:
+def _attach(session: Session, release: Release, taken: "Sequence[tuple[File, Inspected]]", now: datetime) -> None:
     for position, (file, facts) in enumerate(taken, start=1):
         _keep_media(session, facts, None, now)
         session.add(
@@ -374,12 +379,12 @@ def _keep_media(session: Session, facts: Any, made_from: str | None, now: dateti
         session.flush()
 
 
-def _keep_made(session: Session, post: Post, now: datetime) -> None:
+def _keep_made(session: Session, post: "Post", now: datetime) -> None:
     for made in post.made:
         _keep_media(session, made, made.made_from, now)
 
 
-def _freeze(session: Session, delivery: Delivery, channel: Channel, post: Post) -> list[Part]:
+def _freeze(session: Session, delivery: Delivery, channel: Channel, post: "Post") -> list[Part]:
     """Write the parts of *post* as those of *delivery*. A part that was attempted before keeps its row and history."""
     prepares_text = adapter_class(channel.platform).facts.prepares_text
     kept = {p.number: p for p in session.exec(select(Part).where(Part.delivery_id == delivery.id))}
@@ -403,7 +408,9 @@ def _hashes(session: Session, deliveries: Sequence[Delivery]) -> dict[int, str]:
     return {d.id or 0: gate.delivery_hash(d, parts[d.id or 0]) for d in deliveries}
 
 
-def _composed(acting: Acting, release: Release, pictures: Sequence[Picture], agency: str, channel: Channel) -> Post:
+def _composed(acting: Acting, release: Release, pictures: "Sequence[Picture]", agency: str, channel: Channel) -> "Post":
+    from dissem.compose.post import compose
+
     return compose(
         release,
         pictures,
@@ -414,7 +421,9 @@ def _composed(acting: Acting, release: Release, pictures: Sequence[Picture], age
     )
 
 
-def _pictures(session: Session, release: Release) -> list[Picture]:
+def _pictures(session: Session, release: Release) -> "list[Picture]":
+    from dissem.compose.attach import Picture
+
     return [Picture(media, attached.alt, attached.name) for attached, media in _media(session, release)]
 
 

@@ -67,6 +67,6 @@ def require(person: Person, action: Action, agency: str | None) -> None:
         "{name} ({role}) may not do this: {action}.",
         hint="Ask an approver or a coordinator.",
         name=person.name,
-        role=person.role.value,
-        action=action.value,
+        role=person.role,
+        action=action,
     )

@@ -74,7 +74,7 @@ def _proposed(
             "Release {release} is on {channel} already ({state}).",
             release=release.id,
             channel=channel.name,
-            state=there.state.value,
+            state=there.state,
         )
     return there
 
@@ -108,7 +108,7 @@ def cancel(acting: Acting, number: int) -> tuple[Delivery, Channel]:
                 "Delivery {delivery} cannot be cancelled: it is {state}.",
                 hint="dissem delivery show {delivery} tells what can be done.",
                 delivery=number,
-                state=delivery.state.value,
+                state=delivery.state,
             )
         advance(session, delivery, Evidence.CANCELLED, now=now, reason=None)
         acting.record(session, "delivery.cancel", f"delivery {number}")

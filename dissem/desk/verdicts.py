@@ -69,7 +69,7 @@ def _require_retriable(delivery: Delivery, now: datetime) -> None:
             "Delivery {delivery} cannot be retried: it is {state}.",
             hint=hint if delivery.ambiguous else "dissem delivery show {delivery} tells what can be done.",
             delivery=delivery.id,
-            state=delivery.state.value,
+            state=delivery.state,
         )
     if delivery.until <= now:
         raise Conflict(
@@ -88,7 +88,7 @@ def resolve(acting: Acting, number: int, *, published: str | None) -> tuple[Deli
         delivery, _, channel = acting.delivery(session, number, Action.RESOLVE)
         if delivery.state is not State.HELD or not delivery.ambiguous:
             raise Conflict(
-                "Delivery {delivery} needs no verdict: it is {state}.", delivery=number, state=delivery.state.value
+                "Delivery {delivery} needs no verdict: it is {state}.", delivery=number, state=delivery.state
             )
         if published is None:
             _say_absent(session, acting, delivery, channel, now)

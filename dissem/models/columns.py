@@ -3,8 +3,8 @@
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, Enum
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import JSON, Column, Dialect, Enum, TypeDecorator
+from sqlalchemy.types import TypeEngine
 
 
 def words(kind: type[StrEnum], *, nullable: bool = False, index: bool = False) -> Any:
@@ -20,6 +20,20 @@ def words(kind: type[StrEnum], *, nullable: bool = False, index: bool = False) -
     return Column(values, nullable=nullable, index=index)
 
 
+class Document(TypeDecorator[Any]):
+    """JSON, on PostgreSQL as JSONB. The dialect is imported where it is used: it costs start-up time."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name != "postgresql":
+            return dialect.type_descriptor(JSON(none_as_null=True))
+        from sqlalchemy.dialects.postgresql import JSONB
+
+        return dialect.type_descriptor(JSONB(none_as_null=True))
+
+
 def document(*, nullable: bool = False) -> Any:
     """A column of JSON, replaced whole: a change inside a kept dict would not be noticed."""
-    return Column(JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql"), nullable=nullable)
+    return Column(Document, nullable=nullable)

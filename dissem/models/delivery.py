@@ -17,6 +17,7 @@ class Delivery(SQLModel, table=True):
     worker is conditional on *fence*, which grows with every claim.
     """
 
+    # The migration makes the partial indexes on PostgreSQL too; to say so here would load that dialect at every start.
     __table_args__ = (
         UniqueConstraint("release_id", "channel_id", name="one_delivery_a_channel"),
         CheckConstraint("(state = 'held') = (held IS NOT NULL)", name="held_says_why"),
@@ -26,7 +27,6 @@ class Delivery(SQLModel, table=True):
             "channel_id",
             unique=True,
             sqlite_where=text("state = 'publishing'"),
-            postgresql_where=text("state = 'publishing'"),
         ),
         Index(
             "delivery_ready",
@@ -35,25 +35,21 @@ class Delivery(SQLModel, table=True):
             "next_at",
             "id",
             sqlite_where=text("state = 'waiting' AND ready"),
-            postgresql_where=text("state = 'waiting' AND ready"),
         ),
         Index(
             "delivery_unready",
             "next_at",
             sqlite_where=text("state = 'waiting' AND NOT ready"),
-            postgresql_where=text("state = 'waiting' AND NOT ready"),
         ),
         Index(
             "delivery_next",
             "next_at",
             sqlite_where=text("state = 'waiting'"),
-            postgresql_where=text("state = 'waiting'"),
         ),
         Index(
             "delivery_until",
             "until",
             sqlite_where=text("state IN ('proposed', 'waiting')"),
-            postgresql_where=text("state IN ('proposed', 'waiting')"),
         ),
         Index("delivery_state_since", "state", "since"),
         Index(
@@ -61,7 +57,6 @@ class Delivery(SQLModel, table=True):
             "state",
             "next_at",
             sqlite_where=text("state IN ('preparing', 'publishing', 'processing', 'unknown')"),
-            postgresql_where=text("state IN ('preparing', 'publishing', 'processing', 'unknown')"),
         ),
     )
 

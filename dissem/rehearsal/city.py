@@ -10,7 +10,8 @@ from importlib import import_module
 from typing import Any, ClassVar, Self
 
 from dissem.rehearsal.page import page
-from dissem.rehearsal.standin import Answer, Request, Standin, route
+from dissem.rehearsal.standin import Standin, route
+from dissem.rehearsal.wire import Answer, Request
 
 # Named, not imported: one platform's defect must not keep the others from being rehearsed.
 PLATFORMS: Mapping[str, str] = {

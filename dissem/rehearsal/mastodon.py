@@ -8,7 +8,6 @@ Sources: https://docs.joinmastodon.org/methods/statuses/, /methods/media/, /meth
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,23 +16,13 @@ from html import escape
 from itertools import islice
 from typing import Any, ClassVar
 
+from dissem.rehearsal.files import Stored, dimensions, sniff
+from dissem.rehearsal.mastodon_text import CHARACTERS_PER_URL, HASHTAG, as_html, counted
 from dissem.rehearsal.page import document, figure
-from dissem.rehearsal.standin import (
-    Account,
-    Answer,
-    Denied,
-    Live,
-    Request,
-    Standin,
-    Stored,
-    dimensions,
-    grown,
-    route,
-    sniff,
-)
+from dissem.rehearsal.standin import Account, Live, Standin, grown, route
+from dissem.rehearsal.wire import Answer, Denied, Request
 
 MAX_CHARACTERS = 500
-CHARACTERS_PER_URL = 23
 MAX_DESCRIPTION = 1500
 MAX_MEDIA = 4
 MAX_BATCH = 20
@@ -60,11 +49,6 @@ STATUS_FIELDS = {
 }
 MEDIA_FIELDS = {"file", "description", "focus", "thumbnail"}
 LISTING_FIELDS = {"limit", "max_id", "since_id", "min_id", "exclude_reblogs", "exclude_replies", "only_media"}
-
-_URL = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)]")
-_MENTION = re.compile(r"(?<![\w/])@(\w+)@[\w.-]+\w")
-_HASHTAG = re.compile(r"(?<![\w/#&])#(\w*[^\W\d]\w*)")
-_ZERO_WIDTH_JOINER = "\u200d"
 
 
 @dataclass
@@ -106,55 +90,6 @@ class Status:
     def answers_another(self) -> bool:
         """A reply to somebody else: a listing without replies keeps an account's own threads."""
         return self.reply_to is not None and self.reply_to.account.id != self.account.id
-
-
-def graphemes(text: str) -> int:
-    """Characters as people see them; the common cases of Unicode's grapheme clusters, not all."""
-    count, joined, half_flag = 0, False, False
-    for character in text.replace("\r\n", "\n"):
-        regional = "\U0001f1e6" <= character <= "\U0001f1ff"
-        extends = (
-            unicodedata.category(character).startswith("M")
-            or character == _ZERO_WIDTH_JOINER
-            or "\U0001f3fb" <= character <= "\U0001f3ff"
-            or "\U000e0020" <= character <= "\U000e007f"
-        )
-        if not (extends or joined or (regional and half_flag)):
-            count += 1
-        joined = character == _ZERO_WIDTH_JOINER
-        half_flag = regional and not half_flag
-    return count
-
-
-def counted(text: str) -> int:
-    """The length that a server compares with its limit: every address costs 23, a mention only its local part."""
-    return graphemes(_MENTION.sub(r"@\1", _URL.sub("x" * CHARACTERS_PER_URL, text)))
-
-
-def as_html(text: str, base: str) -> str:
-    """A status's content: paragraphs, line breaks, shortened links and hashtags, as the server renders plain text."""
-    found = re.compile(f"(?P<url>{_URL.pattern})|{_HASHTAG.pattern}")
-    pieces, place = [], 0
-    for match in found.finditer(text):
-        pieces += [escape(text[place : match.start()], quote=False), _anchor(match, base)]
-        place = match.end()
-    rendered = "".join(pieces) + escape(text[place:], quote=False)
-    paragraphs = re.split(r"\n{2,}", rendered.replace("\r\n", "\n"))
-    return "".join("<p>{}</p>".format(paragraph.replace("\n", "<br />")) for paragraph in paragraphs if paragraph)
-
-
-def _anchor(match: re.Match[str], base: str) -> str:
-    if match["url"] is None:
-        tag = escape(match[0][1:])
-        return f'<a href="{base}/tags/{tag}" class="mention hashtag" rel="tag">#<span>{tag}</span></a>'
-    scheme, _, rest = match["url"].partition("://")
-    shown, hidden = rest[:30], rest[30:]
-    return (
-        f'<a href="{escape(match["url"])}" target="_blank" rel="nofollow noopener noreferrer" translate="no">'
-        f'<span class="invisible">{scheme}://</span>'
-        f'<span class="{"ellipsis" if hidden else ""}">{escape(shown)}</span>'
-        f'<span class="invisible">{escape(hidden)}</span></a>'
-    )
 
 
 def _iso(moment: datetime, digits: int = 3) -> str:
@@ -231,7 +166,7 @@ class MastodonStandin(Standin):
 
     def _holder(self, request: Request, scope: str) -> Account:
         """Who asks, with the right to; a broad scope such as `write` contains `write:media`."""
-        held: Account | None = next((one for one in self.accounts if one.token and one.token == request.bearer), None)
+        held: Account | None = self.account_with(token=request.bearer or "")
         if held is None:
             raise Denied(self._unauthorized("The access token is invalid"))
         if not held.scopes & {scope, scope.split(":")[0]}:
@@ -240,7 +175,7 @@ class MastodonStandin(Standin):
 
     def _viewer(self, request: Request) -> Account | None:
         """Who asks for something that anyone may see; an unknown token counts as nobody."""
-        known = any(one.token == request.bearer for one in self.accounts if one.token)
+        known = self.account_with(token=request.bearer or "")
         return self._holder(request, "read:statuses") if known else None
 
     def _unauthorized(self, reason: str) -> Answer:
@@ -533,7 +468,7 @@ class MastodonStandin(Standin):
             "account": self._account(status.account),
             "media_attachments": [self._attachment(one) for one in status.media],
             "mentions": [],
-            "tags": [{"name": tag, "url": f"{self.url}/tags/{tag}"} for tag in _HASHTAG.findall(status.text)],
+            "tags": [{"name": tag, "url": f"{self.url}/tags/{tag}"} for tag in HASHTAG.findall(status.text)],
             "emojis": [],
             "card": None,
             "poll": None,

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from html import escape
 
-from dissem.rehearsal.standin import Live, Standin, Stored
+from dissem.rehearsal.files import Stored
+from dissem.rehearsal.standin import Live, Standin
 
 TITLE = "Gladi: akun-akun sekarang"
 WIB = timezone(timedelta(hours=7), "WIB")

@@ -180,6 +180,13 @@ class Standin:
         """The token of the first sample account."""
         return str(self.accounts[0].token)
 
+    def account_with(self, **known: str) -> Any:
+        """The sample account with these values, none of them empty; None if there is no such account."""
+        for account in self.accounts:
+            if all(value and getattr(account, name) == value for name, value in known.items()):
+                return account
+        return None
+
     @property
     def labels(self) -> set[str]:
         """The operations that faults can be scripted for."""

@@ -18,23 +18,12 @@ from datetime import datetime, timedelta
 from html import escape
 from typing import Any, ClassVar
 
+from dissem.rehearsal.files import Stored, dimensions, sniff
 from dissem.rehearsal.page import document, figure
-from dissem.rehearsal.standin import (
-    Account,
-    Answer,
-    Denied,
-    Live,
-    Malformed,
-    Request,
-    Route,
-    Standin,
-    Stored,
-    Upload,
-    dimensions,
-    grown,
-    route,
-    sniff,
-)
+from dissem.rehearsal.standin import Account, Live, Route, Standin, grown, route
+from dissem.rehearsal.telegram_calls import ITEM_FIELDS, PARAMETERS, PREVIEW_FIELDS, Call, bad_request, envelope
+from dissem.rehearsal.telegram_entities import checked_entities, units
+from dissem.rehearsal.wire import Answer, Denied, Malformed, Request, Upload
 
 MAX_TEXT = 4096
 MAX_CAPTION = 1024
@@ -47,70 +36,6 @@ STAGING = -1009000000001
 RIGHTS = ("can_post_messages", "can_edit_messages", "can_delete_messages")
 PHOTO_TYPES = {"image/jpeg", "image/png", "image/webp", "image/gif"}
 KINDS = {"photo": "Photo", "video": "Video", "document": "Document"}
-ENTITY_TYPES = {
-    "mention",
-    "hashtag",
-    "cashtag",
-    "bot_command",
-    "url",
-    "email",
-    "phone_number",
-    "bold",
-    "italic",
-    "underline",
-    "strikethrough",
-    "spoiler",
-    "blockquote",
-    "expandable_blockquote",
-    "code",
-    "pre",
-    "text_link",
-    "text_mention",
-    "custom_emoji",
-}
-
-_SENDING = {
-    "business_connection_id",
-    "chat_id",
-    "message_thread_id",
-    "direct_messages_topic_id",
-    "disable_notification",
-    "protect_content",
-    "allow_paid_broadcast",
-    "message_effect_id",
-    "suggested_post_parameters",
-    "reply_parameters",
-    "reply_markup",
-}
-_CAPTION = {"caption", "parse_mode", "caption_entities", "show_caption_above_media", "has_spoiler"}
-_ALBUM = _SENDING - {"suggested_post_parameters", "reply_markup"}
-_SIZES = {"duration", "width", "height", "supports_streaming", "thumbnail", "cover", "start_timestamp"}
-PARAMETERS: Mapping[str, set[str]] = {
-    "getMe": set(),
-    "getChat": {"chat_id"},
-    "getChatMember": {"chat_id", "user_id"},
-    "getChatMemberCount": {"chat_id"},
-    "sendMessage": _SENDING | {"text", "parse_mode", "entities", "link_preview_options"},
-    "sendPhoto": _SENDING | _CAPTION | {"photo"},
-    "sendVideo": _SENDING | _CAPTION | _SIZES | {"video"},
-    "sendDocument": (_SENDING | _CAPTION | {"document", "thumbnail", "disable_content_type_detection"})
-    - {"show_caption_above_media", "has_spoiler"},
-    "sendMediaGroup": _ALBUM | {"media"},
-    "deleteMessage": {"chat_id", "message_id"},
-    "deleteMessages": {"chat_id", "message_ids"},
-    "forwardMessage": _ALBUM - {"reply_parameters", "business_connection_id", "allow_paid_broadcast"}
-    | {"from_chat_id", "message_id", "video_start_timestamp", "suggested_post_parameters"},
-    "copyMessage": (_SENDING - {"business_connection_id"})
-    | {"from_chat_id", "message_id", "video_start_timestamp", "caption", "parse_mode", "caption_entities"}
-    | {"show_caption_above_media"},
-}
-_ITEM = {"type", "media", "caption", "parse_mode", "caption_entities"}
-ITEM_FIELDS: Mapping[str, set[str]] = {
-    "photo": _ITEM | {"show_caption_above_media", "has_spoiler"},
-    "video": _ITEM | _SIZES | {"show_caption_above_media", "has_spoiler"},
-    "document": _ITEM | {"thumbnail", "disable_content_type_detection"},
-}
-_PREVIEW_FIELDS = {"is_disabled", "url", "prefer_small_media", "prefer_large_media", "show_above_text"}
 
 
 @dataclass
@@ -154,88 +79,6 @@ class Message:
     group: str | None = None
     reply_to: int | None = None
     origin: Message | None = None
-
-
-@dataclass(frozen=True)
-class Call:
-    """A method call: its name, its parameters as text, the files sent along, and the request."""
-
-    method: str
-    values: Mapping[str, str]
-    files: Mapping[str, Upload]
-    request: Request
-
-    def object(self, name: str) -> Any:
-        """A parameter that is JSON, None when it is not given."""
-        if not self.values.get(name):
-            return None
-        try:
-            return json.loads(self.values[name])
-        except ValueError:
-            raise bad_request(f"can't parse {name.replace('_', ' ')} JSON object") from None
-
-    def flag(self, name: str) -> bool:
-        return self.values.get(name, "").lower() in ("true", "1", "yes")
-
-
-def envelope(code: int, description: str, **parameters: int) -> Answer:
-    """Every refusal has this form."""
-    more = {"parameters": parameters} if parameters else {}
-    return Answer(code, {"ok": False, "error_code": code, "description": description, **more})
-
-
-def bad_request(reason: str) -> Denied:
-    return Denied(envelope(400, f"Bad Request: {reason}"))
-
-
-def units(text: str) -> int:
-    """UTF-16 code units, in which Telegram measures entities and texts."""
-    return len(text.encode("utf-16-le")) // 2
-
-
-def checked_entities(text: str, entities: Any) -> tuple[Mapping[str, Any], ...]:
-    """The entities, if every one lies within the text and cuts no character apart."""
-    if not isinstance(entities, list) or not all(isinstance(one, dict) for one in entities):
-        raise bad_request("expected an Array of MessageEntity")
-    boundaries = _boundaries(text)
-    for one in entities:
-        _check_entity(one, boundaries)
-    return tuple(one for one in entities if one["length"])
-
-
-def _boundaries(text: str) -> list[int]:
-    places = [0]
-    for character in text:
-        places.append(places[-1] + (2 if character > "\uffff" else 1))
-    return places
-
-
-def _check_entity(entity: Mapping[str, Any], boundaries: Sequence[int]) -> None:
-    if entity.get("type") not in ENTITY_TYPES:
-        raise bad_request("can't parse MessageEntity: Unsupported type specified")
-    offset, length = _entity_number(entity, "offset"), _entity_number(entity, "length")
-    end = offset + length
-    if entity["type"] == "text_link" and not str(entity.get("url") or "").strip():
-        raise bad_request('can\'t parse MessageEntity: Field "url" must be of type String')
-    if offset > boundaries[-1]:
-        raise bad_request(f"entity begins after the end of the text at UTF-16 offset {offset}")
-    if end > boundaries[-1]:
-        raise bad_request(
-            f"entity beginning at UTF-16 offset {offset} ends after the end of the text at UTF-16 offset {end}"
-        )
-    if offset not in boundaries:
-        raise bad_request("entity begins in a middle of a UTF-16 symbol")
-    if end not in boundaries:
-        raise bad_request(f"entity beginning at UTF-16 offset {offset} ends in a middle of a UTF-16 symbol")
-
-
-def _entity_number(entity: Mapping[str, Any], name: str) -> int:
-    value = entity.get(name)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise bad_request(f'can\'t parse MessageEntity: Field "{name}" must be of type Number')
-    if not 0 <= value <= 1_000_000:
-        raise bad_request(f"receive an entity with incorrect {name} {value}")
-    return value
 
 
 Handler = Callable[[Any, Call], Any]
@@ -393,7 +236,7 @@ class TelegramStandin(Standin):
         if not isinstance(preview, dict):
             raise bad_request("can't parse link preview options JSON object")
         call.request.entry.unknown_fields += sorted(
-            f"link_preview_options.{name}" for name in {*preview} - _PREVIEW_FIELDS
+            f"link_preview_options.{name}" for name in {*preview} - PREVIEW_FIELDS
         )
         entities = checked_entities(call.values.get("text", ""), call.object("entities") or [])
         made = self._add(chat, text=text, entities=entities, reply_to=self._replied_to(call, chat))

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, ValidationError
 
 from dissem.channels.adapter import Adapter
-from dissem.channels.client import Network
+from dissem.channels.network import Network
 from dissem.channels.registry import adapter_class
 from dissem.errors import WrongInput
 from dissem.models import Channel

@@ -7,7 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from dissem import clock
-from dissem.channels.client import Network
+from dissem.channels.network import Network
 from dissem.config import FILE, Config, load
 from dissem.store.adapters import Adapters
 from dissem.store.audit import Audit

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
@@ -19,6 +20,18 @@ ALT = (
     "Peta pengalihan arus, panah merah ke utara",
     "Wali kota & petugas <lapangan>",
 )
+
+
+@pytest.fixture
+def adapter(platform):
+    """The adapter that speaks to *platform*, the fixture of each test module."""
+    return platform.adapter()
+
+
+@pytest.fixture
+def since():
+    """From when on `find` looks: as long before the attempt as the queue lets it."""
+    return datetime.now(UTC) - timedelta(minutes=2)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ import logging
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
@@ -47,13 +47,14 @@ from dissem.channels.adapter import (
     Stage,
     same_text,
 )
-from dissem.channels.client import Network
 from dissem.channels.errors import ChannelError, NotYet, Refused, Throttled, Unauthorized, Uncertain, Unreachable
-from dissem.rehearsal import standin as st
-from dissem.rehearsal.standin import Entry, Live, Standin, Verb
+from dissem.channels.network import Network
+from dissem.rehearsal import faults
+from dissem.rehearsal.faults import Verb
+from dissem.rehearsal.standin import Live, Standin
+from dissem.rehearsal.wire import Entry
 
 LOOPBACK = Network(frozenset({"127.0.0.1"}))
-LOOKS_BACK = timedelta(minutes=2)  # how long before the attempt the queue lets `find` look
 PATIENCE = 50  # rounds of NotYet before a test gives up
 
 
@@ -124,7 +125,7 @@ class Platform:
 
     def finished_uploads(self) -> int:
         """How many files have reached the platform whole."""
-        done = (entry for entry in self.calls("upload") if entry.fault not in st.NOTHING_DONE)
+        done = (entry for entry in self.calls("upload") if entry.fault not in faults.NOTHING_DONE)
         return sum(200 <= entry.status < 300 for entry in done)
 
     @property
@@ -187,14 +188,6 @@ def whole(error: BaseException) -> str:
 
 class AdapterContract:
     """Subclasses give the fixture `platform`."""
-
-    @pytest.fixture
-    def adapter(self, platform) -> Adapter:
-        return platform.adapter()
-
-    @pytest.fixture
-    def since(self) -> datetime:
-        return datetime.now(UTC) - LOOKS_BACK
 
     @pytest.fixture
     def sample(self, adapter, part, photos):
@@ -315,7 +308,7 @@ class AdapterContract:
     def test_the_platforms_own_refusal_is_refused_and_says_something(self, adapter, platform, sample):
         needs(platform.offers("publish"), "no network")
         prepared = prepare_all(adapter, halo := sample(), platform)
-        platform.script("publish", st.refuse())
+        platform.script("publish", faults.refuse())
 
         with pytest.raises(Refused) as refusal:
             adapter.publish(halo, prepared)
@@ -326,22 +319,22 @@ class AdapterContract:
     def test_an_expired_login_is_unauthorized_whatever_is_asked(self, adapter, platform, sample, illustrated):
         needs(platform.offers("publish"), "no login")
         prepared = prepare_all(adapter, halo := sample(), platform)
-        platform.script("publish", st.expired_token())
-        platform.script("check", st.expired_token())
+        platform.script("publish", faults.expired_token())
+        platform.script("check", faults.expired_token())
 
         with pytest.raises(Unauthorized):
             adapter.publish(halo, prepared)
         with pytest.raises(Unauthorized):
             adapter.check()
         if self._uploads(platform, adapter, illustrated):
-            platform.script("upload", st.expired_token())
+            platform.script("upload", faults.expired_token())
             with pytest.raises(Unauthorized):
                 prepare_all(adapter, illustrated, platform)
 
     def test_a_wait_that_the_platform_names_is_told(self, adapter, platform, sample):
         needs(platform.offers("publish"), "no network")
         prepared = prepare_all(adapter, halo := sample(), platform)
-        platform.script("publish", st.throttle(35))
+        platform.script("publish", faults.throttle(35))
 
         with pytest.raises(Throttled) as pause:
             adapter.publish(halo, prepared)
@@ -353,7 +346,7 @@ class AdapterContract:
         needs(platform.offers("publish"), "no network")
         needs(not platform.always_names_the_wait, "always names a time")
         prepared = prepare_all(adapter, halo := sample(), platform)
-        platform.script("publish", st.throttle())
+        platform.script("publish", faults.throttle())
 
         with pytest.raises(Throttled) as pause:
             adapter.publish(halo, prepared)
@@ -399,7 +392,14 @@ class AdapterContract:
 
     @pytest.mark.parametrize(
         "trouble",
-        [st.drop(), st.reset(), st.error_before(500), st.error_before(503), st.html(), st.late(30)],
+        [
+            faults.drop(),
+            faults.reset(),
+            faults.error_before(500),
+            faults.error_before(503),
+            faults.html(),
+            faults.late(30),
+        ],
         ids=lambda verb: f"{verb.kind}{verb.status or ''}",
     )
     def test_a_broken_upload_is_unreachable_and_goes_on_from_what_was_saved(
@@ -408,7 +408,7 @@ class AdapterContract:
         needs(len(uploads.attachments) > 1, "takes one picture at most")
         monkeypatch.setattr(client, "READ", 0.2)
         saved = Prepared()
-        platform.script("upload", st.accept(), trouble)
+        platform.script("upload", faults.accept(), trouble)
 
         with pytest.raises(Unreachable):
             for step in adapter.prepare(uploads, saved):
@@ -424,7 +424,7 @@ class AdapterContract:
         ]
 
     def test_a_throttled_upload_says_so(self, adapter, platform, uploads):
-        platform.script("upload", st.throttle(35))
+        platform.script("upload", faults.throttle(35))
 
         with pytest.raises(Throttled) as pause:
             prepare_all(adapter, uploads, platform)
@@ -451,18 +451,23 @@ class AdapterContract:
 
     ACCEPTED = pytest.mark.parametrize(
         "verb",
-        [st.drop_after_accepting(), st.error_after_accepting(500), st.error_after_accepting(502), st.late(30)],
+        [
+            faults.drop_after_accepting(),
+            faults.error_after_accepting(500),
+            faults.error_after_accepting(502),
+            faults.late(30),
+        ],
         ids=lambda verb: f"{verb.kind}{verb.status or ''}",
     )
     ABSENT = pytest.mark.parametrize(
         "verb",
         [
-            st.drop(),
-            st.reset(),
-            st.error_before(500),
-            st.error_before(503),
-            st.error_before(504, "<h1>504</h1>"),
-            st.html(),
+            faults.drop(),
+            faults.reset(),
+            faults.error_before(500),
+            faults.error_before(503),
+            faults.error_before(504, "<h1>504</h1>"),
+            faults.html(),
         ],
         ids=lambda verb: f"{verb.kind}{verb.status or ''}",
     )
@@ -493,7 +498,7 @@ class AdapterContract:
 
     def test_photos_whose_answer_was_lost_are_found(self, adapter, platform, illustrated, lost, since):
         needs(adapter.certainty(illustrated) is not Certainty.BLIND, "cannot look")
-        prepared = lost(illustrated, st.drop_after_accepting())
+        prepared = lost(illustrated, faults.drop_after_accepting())
 
         (found,) = adapter.find(illustrated, prepared, since)
 
@@ -503,7 +508,7 @@ class AdapterContract:
         needs(adapter.facts.videos, "takes no video")
         film = part(kind="video", attachments=(clip,))
         needs(adapter.certainty(film) is not Certainty.BLIND, "cannot look")
-        prepared = lost(film, st.drop_after_accepting())
+        prepared = lost(film, faults.drop_after_accepting())
 
         (found,) = adapter.find(film, prepared, since)
         found = settle(adapter, found, platform)
@@ -514,7 +519,7 @@ class AdapterContract:
         needs(adapter.facts.threads, "has no threads")
         needs(adapter.certainty(sample()) is not Certainty.BLIND, "cannot look")
         first = send(adapter, sample(text="Bagian satu."), platform)
-        prepared = lost(second := sample(text="Bagian dua.", after=first), st.drop_after_accepting())
+        prepared = lost(second := sample(text="Bagian dua.", after=first), faults.drop_after_accepting())
 
         (found,) = adapter.find(second, prepared, since)
 
@@ -523,12 +528,12 @@ class AdapterContract:
     def test_a_refusal_as_duplicate_may_mean_that_it_is_there(self, adapter, platform, sample, lost):
         needs(platform.refuses_duplicates, "refuses no duplicates")
 
-        lost(sample(), st.duplicate())
+        lost(sample(), faults.duplicate())
 
     def test_a_repeat_by_key_or_stage_makes_no_second_post(self, adapter, platform, sample, lost):
         halo = sample()
         needs(adapter.certainty(halo) in (Certainty.KEYED, Certainty.STAGED), "is never sent again")
-        prepared = lost(halo, st.drop_after_accepting())
+        prepared = lost(halo, faults.drop_after_accepting())
 
         with suppress(Uncertain):
             adapter.publish(halo, prepared)
@@ -578,8 +583,8 @@ class AdapterContract:
     def test_a_listing_that_lags_proves_nothing_wrong(self, adapter, platform, sample, lost, since, looks):
         needs(platform.offers("list"), "has no listing")
         send(adapter, sample(text="Pasar Raya buka sampai malam."), platform)
-        prepared = lost(ours := sample(), st.drop_after_accepting())
-        platform.script("list", st.lag(1))
+        prepared = lost(ours := sample(), faults.drop_after_accepting())
+        platform.script("list", faults.lag(1))
 
         with suppress(Uncertain, Unreachable):
             assert {r.id for r in adapter.find(ours, prepared, since)} <= {platform.id_of(platform.public[-1])}
@@ -588,12 +593,14 @@ class AdapterContract:
         assert found.id == platform.id_of(platform.public[-1])
 
     @pytest.mark.parametrize(
-        "trouble", [st.error_before(500), st.drop(), st.html()], ids=lambda verb: f"{verb.kind}{verb.status or ''}"
+        "trouble",
+        [faults.error_before(500), faults.drop(), faults.html()],
+        ids=lambda verb: f"{verb.kind}{verb.status or ''}",
     )
     def test_a_listing_that_fails_is_no_proof_of_absence(self, adapter, platform, sample, lost, since, trouble):
         needs(adapter.certainty(sample()) is not Certainty.BLIND, "cannot look")
         needs(platform.offers("list"), "has no listing")
-        prepared = lost(ours := sample(), st.drop_after_accepting())
+        prepared = lost(ours := sample(), faults.drop_after_accepting())
         platform.script("list", trouble)
 
         with pytest.raises((Uncertain, Unreachable)):
@@ -636,7 +643,7 @@ class AdapterContract:
     def test_trouble_while_measuring_makes_no_post_gone(self, adapter, platform, sample):
         needs(platform.offers("measure") and adapter.facts.counts, "counts nothing")
         receipt = send(adapter, sample(), platform)
-        platform.script("measure", st.error_before(500), st.throttle(35))
+        platform.script("measure", faults.error_before(500), faults.throttle(35))
 
         with suppress(Unreachable):
             assert receipt.id not in adapter.measure([receipt])
@@ -677,19 +684,19 @@ class AdapterContract:
         assert facts.text is None or facts.caption is None or facts.caption <= facts.text
 
     TROUBLES: ClassVar[Sequence[tuple[str, Verb]]] = [
-        ("publish", st.drop()),
-        ("publish", st.error_before(500)),
-        ("publish", st.refuse()),
-        ("publish", st.expired_token()),
-        ("publish", st.throttle(3)),
-        ("publish", st.html()),
-        ("upload", st.drop()),
-        ("upload", st.refuse()),
-        ("list", st.error_before(500)),
-        ("measure", st.html()),
-        ("check", st.expired_token()),
-        ("check", st.drop()),
-        ("delete", st.error_before(500)),
+        ("publish", faults.drop()),
+        ("publish", faults.error_before(500)),
+        ("publish", faults.refuse()),
+        ("publish", faults.expired_token()),
+        ("publish", faults.throttle(3)),
+        ("publish", faults.html()),
+        ("upload", faults.drop()),
+        ("upload", faults.refuse()),
+        ("list", faults.error_before(500)),
+        ("measure", faults.html()),
+        ("check", faults.expired_token()),
+        ("check", faults.drop()),
+        ("delete", faults.error_before(500)),
     ]
 
     def test_no_secret_is_ever_shown(self, adapter, platform, illustrated, since, caplog):

@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from dissem.channels import client
-from dissem.channels.client import Client, Network, retry_after
+from dissem.channels.client import Client, retry_after
 from dissem.channels.errors import ChannelError, Refused, Throttled, Unauthorized, Uncertain, Unreachable
+from dissem.channels.network import Network
 
 LOOPBACK = Network(frozenset({"127.0.0.1", "localhost"}))
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n" + b'{"id": "7"}'

@@ -13,7 +13,7 @@ from dissem.channels.adapter import Certainty, Counts, Gone, Prepared, Stage
 from dissem.channels.client import Answer
 from dissem.channels.errors import ChannelError, NotYet, Refused, Throttled, Unauthorized, Uncertain, Unreachable
 from dissem.channels.facebook import Facebook
-from dissem.rehearsal import standin as st
+from dissem.rehearsal import faults
 from dissem.rehearsal.facebook import FacebookStandin
 
 from .contract import AdapterContract, Platform, prepare_all, send, settle
@@ -40,16 +40,6 @@ def platform():
 
 
 @pytest.fixture
-def adapter(platform):
-    return platform.adapter()
-
-
-@pytest.fixture
-def since():
-    return datetime.now(UTC) - timedelta(minutes=2)
-
-
-@pytest.fixture
 def film(platform, part, clip):
     """A part with a video that Facebook asks for in four pieces."""
     platform.standin.chunk_bytes = -(-clip.size // 4)
@@ -60,7 +50,7 @@ class TestContract(AdapterContract):
     """Everything asked of every channel; Facebook names its pauses in whole minutes."""
 
     def test_a_wait_that_the_platform_names_is_told(self, adapter, platform, sample):
-        platform.script("publish", st.throttle(35))
+        platform.script("publish", faults.throttle(35))
 
         with pytest.raises(Throttled) as pause:
             adapter.publish(sample(), Prepared())
@@ -69,7 +59,7 @@ class TestContract(AdapterContract):
         assert platform.public == []
 
     def test_a_throttled_upload_says_so(self, adapter, platform, uploads):
-        platform.script("upload", st.throttle(150))
+        platform.script("upload", faults.throttle(150))
 
         with pytest.raises(Throttled) as pause:
             prepare_all(adapter, uploads, platform)
@@ -230,7 +220,7 @@ def test_an_error_after_acceptance_is_found_by_the_photos_although_the_words_wer
 ):
     halo = part(attachments=tuple(photos[:2]))
     prepared = prepare_all(adapter, halo, platform)
-    platform.script("publish", st.error_after_accepting(500))
+    platform.script("publish", faults.error_after_accepting(500))
     with pytest.raises(Uncertain):
         adapter.publish(halo, prepared)
     (live,) = platform.public
@@ -282,7 +272,7 @@ def test_every_page_of_the_posts_is_read(adapter, platform, part, since):
 
 @pytest.mark.parametrize("body", [{}, [], {"data": [{}]}, {"data": None}, {"data": [{"created_time": "soon"}]}])
 def test_a_listing_that_is_not_whole_proves_nothing(adapter, platform, part, since, body):
-    platform.script("list", st.reply(200, body))
+    platform.script("list", faults.reply(200, body))
 
     with pytest.raises(Uncertain):
         adapter.find(part(), Prepared(), since)
@@ -290,7 +280,7 @@ def test_a_listing_that_is_not_whole_proves_nothing(adapter, platform, part, sin
 
 def test_an_address_that_cannot_be_read_does_not_unpublish(adapter, platform, part):
     receipt = adapter.publish(part(), Prepared())
-    platform.standin.script("read", st.error_before(500))
+    platform.standin.script("read", faults.error_before(500))
 
     assert adapter.confirm(receipt) == receipt
     assert receipt.url == f"https://www.facebook.com/{receipt.id}"
@@ -355,7 +345,7 @@ def test_a_video_that_facebook_gives_up_is_refused(adapter, platform, film):
 
 def test_a_video_is_staged_and_looking_tells_whether_it_was_finished(adapter, platform, film, since):
     prepared = prepare_all(adapter, film, platform)
-    platform.script("publish", st.drop(), st.drop_after_accepting())
+    platform.script("publish", faults.drop(), faults.drop_after_accepting())
 
     with pytest.raises(Uncertain):
         adapter.publish(film, prepared)
@@ -381,9 +371,9 @@ def test_finishing_twice_makes_one_post(adapter, platform, film):
 
 
 @pytest.mark.parametrize("broken", range(1, 5))
-@pytest.mark.parametrize("verb", [st.drop(), st.drop_after_accepting()], ids=lambda verb: verb.kind)
+@pytest.mark.parametrize("verb", [faults.drop(), faults.drop_after_accepting()], ids=lambda verb: verb.kind)
 def test_a_video_goes_on_where_facebook_says(adapter, platform, film, broken, verb):
-    platform.script("upload", *[st.accept()] * broken, verb)
+    platform.script("upload", *[faults.accept()] * broken, verb)
     saved = Prepared()
     with pytest.raises(Unreachable):
         for step in adapter.prepare(film, saved):
@@ -410,7 +400,7 @@ def test_an_upload_that_facebook_has_forgotten_begins_anew(adapter, platform, fi
 
 
 def test_an_upload_that_never_moves_is_left_for_later(adapter, platform, film):
-    platform.script("upload", st.accept(), st.reply(200, {"start_offset": "0", "end_offset": "0"}))
+    platform.script("upload", faults.accept(), faults.reply(200, {"start_offset": "0", "end_offset": "0"}))
 
     with pytest.raises(Unreachable):
         prepare_all(adapter, film, platform)
@@ -427,7 +417,7 @@ def error(code, subcode=0):
 def test_without_insights_the_plain_counts_remain(adapter, platform, part, code):
     receipt = send(adapter, part(), platform)
     platform.wait(timedelta(days=2))
-    platform.script("measure", st.reply(400, error(code)))
+    platform.script("measure", faults.reply(400, error(code)))
 
     counts = adapter.measure([receipt])[receipt.id]
 
@@ -452,7 +442,9 @@ def test_a_figure_that_is_missing_is_not_nought():
 
 def test_a_video_whose_post_is_unknown_is_counted_by_itself(adapter, platform, film):
     receipt = adapter.publish(film, prepare_all(adapter, film, platform))
-    platform.script("measure", st.reply(200, {receipt.id: {"views": 12, "reactions": {"summary": {"total_count": 3}}}}))
+    platform.script(
+        "measure", faults.reply(200, {receipt.id: {"views": 12, "reactions": {"summary": {"total_count": 3}}}})
+    )
 
     counts = adapter.measure([receipt])[receipt.id]
 
@@ -472,7 +464,7 @@ def test_photos_go_with_their_post(adapter, platform, part, photos):
 
 def test_a_late_answer_is_uncertain(adapter, platform, part, monkeypatch):
     monkeypatch.setattr(client, "READ", 0.2)
-    platform.script("publish", st.late(30))
+    platform.script("publish", faults.late(30))
 
     with pytest.raises(Uncertain):
         adapter.publish(part(), Prepared())

@@ -7,10 +7,11 @@ from dissem.channels import mastodon
 from dissem.channels.adapter import Certainty, Prepared
 from dissem.channels.errors import NotYet, Refused, Unauthorized, Uncertain, Unreachable
 from dissem.channels.mastodon import Mastodon
-from dissem.rehearsal import standin as st
-from dissem.rehearsal.mastodon import MastodonStandin, counted
+from dissem.rehearsal import faults
+from dissem.rehearsal.mastodon import MastodonStandin
+from dissem.rehearsal.mastodon_text import counted
 
-from .contract import LOOKS_BACK, AdapterContract, Platform, prepare_all, send
+from .contract import AdapterContract, Platform, prepare_all, send
 
 
 class MastodonPlatform(Platform):
@@ -49,19 +50,9 @@ def platform(standin):
     return MastodonPlatform(standin)
 
 
-@pytest.fixture
-def adapter(platform):
-    return platform.adapter()
-
-
-@pytest.fixture
-def since():
-    return datetime.now(UTC) - LOOKS_BACK
-
-
 def lose(adapter, standin, part, prepared=None):
     """Publish *part*, and lose the answer."""
-    standin.script("publish", st.drop_after_accepting())
+    standin.script("publish", faults.drop_after_accepting())
     with pytest.raises(Uncertain):
         adapter.publish(part, prepared or Prepared())
 
@@ -99,7 +90,7 @@ def test_check_tells_name_address_and_the_limits_of_the_server(adapter, standin)
 
 
 def test_check_works_on_a_server_that_tells_no_limits(adapter, standin):
-    standin.script("instance", st.refuse(404, {"error": "Not Found"}))
+    standin.script("instance", faults.refuse(404, {"error": "Not Found"}))
 
     assert adapter.check().limits == {}
 
@@ -145,7 +136,7 @@ def test_a_video_in_processing_is_saved_before_it_is_waited_for(adapter, standin
 
 
 def test_a_video_the_server_cannot_process_is_refused(adapter, standin, part, clip):
-    standin.script("status", st.refuse(422, {"error": "Error processing thumbnail for uploaded media"}))
+    standin.script("status", faults.refuse(422, {"error": "Error processing thumbnail for uploaded media"}))
 
     with pytest.raises(Refused, match="thumbnail"):
         list(adapter.prepare(part(attachments=(clip,)), Prepared()))
@@ -210,12 +201,12 @@ def test_too_many_posts_to_read_are_no_proof_of_absence(adapter, part, since, mo
         adapter.find(part(), Prepared(), since)
 
 
-def test_the_same_words_of_last_week_are_not_this_part(adapter, standin, part):
+def test_the_same_words_of_last_week_are_not_this_part(adapter, standin, part, since):
     standin.time_offset = -timedelta(days=7)
     adapter.publish(part(), Prepared())
     standin.time_offset = timedelta()
 
-    assert list(adapter.find(part(), Prepared(), datetime.now(UTC) - LOOKS_BACK)) == []
+    assert list(adapter.find(part(), Prepared(), since)) == []
 
 
 def test_the_same_words_elsewhere_in_the_thread_are_not_this_part(adapter, standin, part, since):
@@ -251,7 +242,7 @@ def test_a_mention_without_its_server_is_looked_up_in_the_source(adapter, part, 
 
 @pytest.mark.parametrize("body", [{"error": "x"}, ["a"], [{"id": "1"}], "teks"])
 def test_a_listing_that_is_none_is_no_proof_of_absence(adapter, standin, part, since, body):
-    standin.script("list", st.reply(200, body))
+    standin.script("list", faults.reply(200, body))
 
     with pytest.raises((Uncertain, Unreachable)):
         adapter.find(part(), Prepared(), since)

@@ -14,11 +14,12 @@ from pydantic import ValidationError
 
 from dissem.channels import newsroom
 from dissem.channels.adapter import Prepared, same_text
-from dissem.channels.client import Network
 from dissem.channels.errors import Uncertain, Unreachable
+from dissem.channels.network import Network
 from dissem.channels.newsroom import Newsroom
 from dissem.i18n import language
-from dissem.rehearsal.standin import Live, Stored
+from dissem.rehearsal.files import Stored
+from dissem.rehearsal.standin import Live
 
 from .contract import AdapterContract, Platform
 

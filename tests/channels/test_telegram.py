@@ -5,7 +5,7 @@ import pytest
 from dissem.channels.adapter import Certainty, Prepared, Receipt
 from dissem.channels.errors import Refused, Throttled, Unauthorized
 from dissem.channels.telegram import Telegram
-from dissem.rehearsal import standin as st
+from dissem.rehearsal import faults
 from dissem.rehearsal.telegram import Chat, TelegramStandin
 
 from .contract import LOOPBACK, AdapterContract, Platform, prepare_all, send
@@ -114,7 +114,7 @@ def test_a_video_plays_while_it_loads_and_keeps_its_shape(bot, standin, part, cl
 def test_a_prepared_part_may_be_sent_again_without_a_second_upload(bot, platform, standin, part, photos):
     album = part(attachments=tuple(photos))
     prepared = prepare_all(bot(), album, platform)
-    standin.script("publish", st.throttle(5))
+    standin.script("publish", faults.throttle(5))
     with pytest.raises(Throttled):
         bot().publish(album, prepared)
 
@@ -181,7 +181,7 @@ def test_a_chat_that_moved_tells_its_new_number(bot, standin, part):
         "description": "Bad Request: group chat was upgraded to a supergroup chat",
         "parameters": {"migrate_to_chat_id": -1009876543210},
     }
-    standin.script("publish", st.refuse(400, moved))
+    standin.script("publish", faults.refuse(400, moved))
 
     with pytest.raises(Unauthorized, match="-1009876543210"):
         bot().publish(part(), Prepared())
@@ -197,7 +197,7 @@ def test_a_wrong_token_is_unauthorized_and_not_shown(bot, part, token):
 
 def test_the_wait_in_the_answer_is_believed_without_the_header(bot, standin, part):
     told = {"ok": False, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 17}}
-    standin.script("publish", st.reply(429, told))
+    standin.script("publish", faults.reply(429, told))
 
     with pytest.raises(Throttled) as pause:
         bot().publish(part(), Prepared())

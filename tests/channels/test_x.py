@@ -12,8 +12,9 @@ from dissem.channels.adapter import Counts, Prepared
 from dissem.channels.client import Answer
 from dissem.channels.errors import NotYet, Refused, Throttled, Unauthorized, Uncertain, Unreachable
 from dissem.channels.x import X
-from dissem.rehearsal import standin as st
-from dissem.rehearsal.x import SAMPLE, XStandin
+from dissem.rehearsal import faults
+from dissem.rehearsal.x import XStandin
+from dissem.rehearsal.x_door import SAMPLE
 
 from .contract import AdapterContract, Platform, prepare_all, send
 
@@ -42,16 +43,6 @@ class XPlatform(Platform):
 def platform():
     with XStandin() as standin:
         yield XPlatform(standin)
-
-
-@pytest.fixture
-def adapter(platform):
-    return platform.adapter()
-
-
-@pytest.fixture
-def since():
-    return datetime.now(UTC) - timedelta(minutes=2)
 
 
 @pytest.fixture
@@ -158,7 +149,9 @@ def test_a_refusal_is_named_after_what_happens_next(answer, error):
 
 
 def test_staff_read_in_xs_words_why_a_post_was_refused(adapter, platform, part):
-    platform.script("publish", st.reply(403, {"title": "Forbidden", "detail": "Reply to this post is not allowed."}))
+    platform.script(
+        "publish", faults.reply(403, {"title": "Forbidden", "detail": "Reply to this post is not allowed."})
+    )
 
     with pytest.raises(Refused, match="Reply to this post is not allowed"):
         adapter.publish(part(), Prepared())
@@ -198,7 +191,7 @@ def test_the_wait_is_the_latest_reset_of_the_limits_that_are_used_up(headers, wa
     "body", [{"errors": [{"message": "oops"}]}, {"data": {"text": "x"}}, {"data": {"id": None}}, {"data": None}, []]
 )
 def test_a_success_without_an_id_may_be_public(adapter, platform, part, body):
-    platform.script("publish", st.reply(201, body))
+    platform.script("publish", faults.reply(201, body))
 
     with pytest.raises(Uncertain):
         adapter.publish(part(), Prepared())
@@ -215,7 +208,7 @@ def test_uploaded_files_are_used_well_before_x_forgets_them(adapter, platform, p
 
 
 def test_a_video_goes_on_after_the_segment_that_was_saved_last(adapter, platform, film):
-    platform.script("upload", st.accept(), st.accept(), st.accept(), st.drop())
+    platform.script("upload", faults.accept(), faults.accept(), faults.accept(), faults.drop())
     saved = Prepared()
 
     with pytest.raises(Unreachable):
@@ -268,7 +261,7 @@ def test_an_upload_that_x_has_forgotten_begins_anew(adapter, platform, film):
 
 def test_a_lost_answer_a_refused_repeat_and_one_post(adapter, platform, part, since):
     halo = part()
-    platform.script("publish", st.drop_after_accepting())
+    platform.script("publish", faults.drop_after_accepting())
     with pytest.raises(Uncertain):
         adapter.publish(halo, Prepared())
 
@@ -340,7 +333,7 @@ def test_every_page_of_the_timeline_is_read(adapter, platform, part, since):
 
 @pytest.mark.parametrize("body", [{"errors": [{"title": "?"}]}, {"data": []}, {"data": [{}], "meta": {}}, [], {}])
 def test_a_listing_that_is_not_whole_proves_nothing(adapter, platform, part, since, body):
-    platform.script("list", st.reply(200, body))
+    platform.script("list", faults.reply(200, body))
 
     with pytest.raises(Uncertain):
         adapter.find(part(), Prepared(), since)
@@ -373,7 +366,7 @@ def test_a_figure_that_x_does_not_tell_is_not_nought():
 
 def test_an_outage_of_everything_removes_nothing(adapter, platform, part):
     receipt = send(adapter, part(), platform)
-    platform.script("delete", st.reply(404, {"title": "Not Found", "detail": "Not Found", "type": "about:blank"}))
+    platform.script("delete", faults.reply(404, {"title": "Not Found", "detail": "Not Found", "type": "about:blank"}))
 
     with pytest.raises(Unreachable):
         adapter.remove(receipt)

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from dissem.channels.x_text import unlinked, weight
-from dissem.rehearsal.x import weight as as_the_stand_in_counts
+from dissem.rehearsal.x_text import weight as as_the_stand_in_counts
 
 FAMILY = "👨‍👩‍👧‍👦"
 

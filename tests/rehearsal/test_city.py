@@ -10,10 +10,12 @@ import requests
 
 import dissem.rehearsal
 from dissem.rehearsal.city import PLATFORMS, City, Overview, serve, standin
+from dissem.rehearsal.files import Stored
 from dissem.rehearsal.mastodon import MastodonStandin
 from dissem.rehearsal.page import LARGEST_EMBEDDED_VIDEO, page
-from dissem.rehearsal.standin import Account, Answer, Live, Standin, Stored, route
+from dissem.rehearsal.standin import Account, Live, Standin, route
 from dissem.rehearsal.telegram import TelegramStandin
+from dissem.rehearsal.wire import Answer
 
 NOW = datetime(2026, 8, 17, 3, 5, tzinfo=UTC)
 

@@ -10,9 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import requests
 
-from dissem.rehearsal.facebook import SAMPLE, SCOPES, FacebookStandin, mp4_size, wanted_fields
-from dissem.rehearsal.standin import (
-    Denied,
+from dissem.rehearsal.facebook import SAMPLE, SCOPES, FacebookStandin
+from dissem.rehearsal.faults import (
     drop_after_accepting,
     duplicate,
     error_after_accepting,
@@ -21,6 +20,9 @@ from dissem.rehearsal.standin import (
     lag,
     throttle,
 )
+from dissem.rehearsal.files import mp4_size
+from dissem.rehearsal.graph_parameters import wanted_fields
+from dissem.rehearsal.wire import Denied
 
 JPEG = b"\xff\xd8\xff\xe0" + b"0" * 60
 

@@ -1,29 +1,15 @@
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 import requests
 
-from dissem.rehearsal import standin as st
-from dissem.rehearsal.mastodon import MastodonStandin, as_html, counted
+from dissem.rehearsal import faults
+from dissem.rehearsal.mastodon import MastodonStandin
+from dissem.rehearsal.mastodon_text import as_html, counted
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x04\0\0\0\x03\0" + b"\0" * 40
 MP4 = b"\0\0\0\x18ftypisom" + b"\0" * 40
-
-
-class Noon:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self):
-        self.time = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
-
-    def __call__(self):
-        return self.time
-
-
-@pytest.fixture
-def clock():
-    return Noon()
 
 
 @pytest.fixture
@@ -372,7 +358,7 @@ def test_an_account_that_does_not_exist_has_no_listing(mastodon):
 
 def test_a_listing_that_lags_leaves_the_newest_out(mastodon):
     old, new = (post(mastodon, text).json()["id"] for text in ("lama", "baru"))
-    mastodon.script("list", st.lag(1))
+    mastodon.script("list", faults.lag(1))
 
     assert (listing(mastodon), listing(mastodon)) == ([old], [new, old])
 
@@ -427,7 +413,7 @@ def test_the_rate_limit_is_told_as_a_time(mastodon):
 
 
 def test_throttling_names_its_end_without_retry_after(mastodon):
-    mastodon.script("publish", st.throttle(90), st.throttle())
+    mastodon.script("publish", faults.throttle(90), faults.throttle())
 
     told, untold = post(mastodon), post(mastodon)
 
@@ -438,7 +424,7 @@ def test_throttling_names_its_end_without_retry_after(mastodon):
 
 
 def test_refusals_and_errors_are_worded_as_the_server_words_them(mastodon):
-    mastodon.script("publish", st.refuse, st.expired_token, st.reply(503), st.reply(502))
+    mastodon.script("publish", faults.refuse, faults.expired_token, faults.reply(503), faults.reply(502))
 
     refused, revoked, busy, gateway = (post(mastodon) for _ in range(4))
 
@@ -450,7 +436,7 @@ def test_refusals_and_errors_are_worded_as_the_server_words_them(mastodon):
 
 
 def test_a_dropped_line_after_accepting_leaves_the_post_and_a_repeat_finds_it(mastodon):
-    mastodon.script("publish", st.drop_after_accepting)
+    mastodon.script("publish", faults.drop_after_accepting)
 
     with pytest.raises(requests.ConnectionError):
         post(mastodon, key="k-9")
@@ -461,7 +447,7 @@ def test_a_dropped_line_after_accepting_leaves_the_post_and_a_repeat_finds_it(ma
 
 def test_duplicates_are_never_refused_here(mastodon):
     with pytest.raises(ValueError, match="no duplicates"):
-        mastodon.script("publish", st.duplicate)
+        mastodon.script("publish", faults.duplicate)
 
     assert {post(mastodon, "sama").status_code for _ in range(2)} == {200}
     assert len(mastodon.public) == 2

@@ -7,8 +7,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dissem.rehearsal import standin as st
-from dissem.rehearsal.standin import Account, Answer, Denied, Live, Request, Standin, grown, route
+from dissem.rehearsal import faults
+from dissem.rehearsal.files import dimensions, sniff
+from dissem.rehearsal.standin import Account, Live, Standin, grown, route
+from dissem.rehearsal.wire import Answer, Denied, Request
 
 
 class Board(Standin):
@@ -174,7 +176,9 @@ def test_a_defect_of_a_handler_answers_500_and_is_remembered(board):
     assert [type(error) for error in board.accidents] == [KeyError]
 
 
-@pytest.mark.parametrize("verb", [st.drop(), st.drop_after_accepting(), st.reset()], ids=lambda verb: verb.kind)
+@pytest.mark.parametrize(
+    "verb", [faults.drop(), faults.drop_after_accepting(), faults.reset()], ids=lambda verb: verb.kind
+)
 def test_a_dropped_line_gives_no_answer_and_only_one_kind_leaves_the_post(board, verb):
     board.script("publish", verb)
 
@@ -186,7 +190,7 @@ def test_a_dropped_line_gives_no_answer_and_only_one_kind_leaves_the_post(board,
 
 
 def test_reset_is_told_from_a_closed_line(board):
-    board.script("publish", st.reset(), st.drop())
+    board.script("publish", faults.reset(), faults.drop())
 
     with pytest.raises(ConnectionResetError) as reset:
         ask(board, "POST", "/notes", "Halo")
@@ -197,7 +201,7 @@ def test_reset_is_told_from_a_closed_line(board):
 
 
 def test_a_late_answer_is_carried_out_before_it_is_given(board):
-    board.script("publish", st.late(30))
+    board.script("publish", faults.late(30))
 
     with pytest.raises(TimeoutError):
         ask(board, "POST", "/notes", "Halo", timeout=0.05)
@@ -206,7 +210,7 @@ def test_a_late_answer_is_carried_out_before_it_is_given(board):
 
 
 def test_a_late_answer_does_come(board):
-    board.script("publish", st.late(0.02))
+    board.script("publish", faults.late(0.02))
     started = time.monotonic()
 
     answer = ask(board, "POST", "/notes", "Halo")
@@ -217,7 +221,7 @@ def test_a_late_answer_does_come(board):
 
 def test_stopping_waits_for_no_late_answer():
     board = Board().start()
-    board.script("publish", st.late(30))
+    board.script("publish", faults.late(30))
     with socket.create_connection(("127.0.0.1", board.port), timeout=5) as line:
         line.sendall(b"POST /notes HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nHalo")
         while not board.public:
@@ -233,15 +237,15 @@ def test_stopping_waits_for_no_late_answer():
 @pytest.mark.parametrize(
     ("verb", "status", "public"),
     [
-        (st.accept(), 201, 1),
-        (st.refuse(), 400, 0),
-        (st.refuse(status=422, body={"error": "no"}), 422, 0),
-        (st.error_before(503), 503, 0),
-        (st.reply(500), 500, 0),
-        (st.error_after_accepting(502), 502, 1),
-        (st.throttle(), 429, 0),
-        (st.expired_token(), 401, 0),
-        (st.html(), 200, 0),
+        (faults.accept(), 201, 1),
+        (faults.refuse(), 400, 0),
+        (faults.refuse(status=422, body={"error": "no"}), 422, 0),
+        (faults.error_before(503), 503, 0),
+        (faults.reply(500), 500, 0),
+        (faults.error_after_accepting(502), 502, 1),
+        (faults.throttle(), 429, 0),
+        (faults.expired_token(), 401, 0),
+        (faults.html(), 200, 0),
     ],
     ids=lambda value: getattr(value, "kind", None),
 )
@@ -256,7 +260,7 @@ def test_a_scripted_answer_is_given_once_and_then_all_is_normal(board, verb, sta
 
 
 def test_html_is_a_page_and_no_json(board):
-    board.script("publish", st.html)
+    board.script("publish", faults.html)
 
     answer = ask(board, "POST", "/notes", "satu")
 
@@ -265,7 +269,7 @@ def test_html_is_a_page_and_no_json(board):
 
 
 def test_throttling_names_a_time_only_when_told(board):
-    board.script("publish", st.throttle(), st.throttle(7))
+    board.script("publish", faults.throttle(), faults.throttle(7))
 
     silent, telling = ask(board, "POST", "/notes", "x"), ask(board, "POST", "/notes", "x")
 
@@ -274,7 +278,7 @@ def test_throttling_names_a_time_only_when_told(board):
 
 
 def test_faults_meet_only_their_own_operation_in_order(board):
-    board.script("publish", st.accept, st.reply(500))
+    board.script("publish", faults.accept, faults.reply(500))
 
     statuses = [ask(board, "POST", "/notes", "a").status, ask(board, "GET", "/notes").status]
     statuses.append(ask(board, "POST", "/notes", "b").status)
@@ -285,7 +289,7 @@ def test_faults_meet_only_their_own_operation_in_order(board):
 def test_the_newest_post_stays_out_of_listings_that_lag(board):
     ask(board, "POST", "/notes", "lama")
     ask(board, "POST", "/notes", "baru")
-    board.script("list", st.lag(2))
+    board.script("list", faults.lag(2))
 
     listings = [ask(board, "GET", "/notes").json() for _ in range(3)]
 
@@ -293,7 +297,7 @@ def test_the_newest_post_stays_out_of_listings_that_lag(board):
 
 
 @pytest.mark.parametrize(
-    ("where", "verb"), [("publsh", st.drop()), ("publish", st.lag(1)), ("publish", st.duplicate())]
+    ("where", "verb"), [("publsh", faults.drop()), ("publish", faults.lag(1)), ("publish", faults.duplicate())]
 )
 def test_a_script_that_could_never_happen_is_refused(board, where, verb):
     with pytest.raises(ValueError, match=r"no operation|belongs to listings|no duplicates"):
@@ -322,7 +326,7 @@ def test_a_script_that_cannot_be_read_is_refused(board, script):
 
 
 def test_faults_can_be_taken_back(board):
-    board.script("publish", st.drop)
+    board.script("publish", faults.drop)
 
     ask(board, "DELETE", "/_rehearsal/faults")
 
@@ -394,4 +398,4 @@ def test_reactions_grow_with_age_and_are_the_same_every_time():
     ],
 )
 def test_a_file_is_known_by_its_first_bytes(head, kind, size):
-    assert (st.sniff(head), st.dimensions(head)) == (kind, size)
+    assert (sniff(head), dimensions(head)) == (kind, size)

@@ -1,12 +1,13 @@
 import json
 import struct
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 import requests
 
-from dissem.rehearsal import standin as st
-from dissem.rehearsal.telegram import TelegramStandin, units
+from dissem.rehearsal import faults
+from dissem.rehearsal.telegram import TelegramStandin
+from dissem.rehearsal.telegram_entities import units
 
 CHANNEL = "@kota_humas"
 PHOTO = {"type": "photo", "media": "$"}  # $ stands for an uploaded file
@@ -15,21 +16,6 @@ MP4 = b"\0\0\0\x18ftypisom" + b"\0" * 40
 
 def png(width=1024, height=768, more=b""):
     return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", width, height) + b"\0" * 8 + more
-
-
-class Noon:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self):
-        self.time = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
-
-    def __call__(self):
-        return self.time
-
-
-@pytest.fixture
-def clock():
-    return Noon()
 
 
 @pytest.fixture
@@ -442,7 +428,7 @@ def test_the_web_preview_shows_the_channel_escaped(telegram):
 
 
 def test_throttling_is_told_in_body_and_header(telegram):
-    telegram.script("publish", st.throttle(35), st.throttle())
+    telegram.script("publish", faults.throttle(35), faults.throttle())
 
     told, untold = say(telegram), say(telegram)
 
@@ -455,7 +441,9 @@ def test_throttling_is_told_in_body_and_header(telegram):
 
 
 def test_refusals_and_errors_are_worded_as_telegram_words_them(telegram):
-    telegram.script("publish", st.refuse, st.refuse(403), st.expired_token, st.reply(500), st.error_before(502))
+    telegram.script(
+        "publish", faults.refuse, faults.refuse(403), faults.expired_token, faults.reply(500), faults.error_before(502)
+    )
 
     refused, forbidden, revoked, broken, gateway = (say(telegram) for _ in range(5))
 
@@ -468,7 +456,7 @@ def test_refusals_and_errors_are_worded_as_telegram_words_them(telegram):
 
 
 def test_a_dropped_line_after_accepting_leaves_the_message(telegram):
-    telegram.script("publish", st.drop_after_accepting)
+    telegram.script("publish", faults.drop_after_accepting)
 
     with pytest.raises(requests.ConnectionError):
         say(telegram, "Sudah terkirim")
@@ -477,8 +465,8 @@ def test_a_dropped_line_after_accepting_leaves_the_message(telegram):
 
 
 def test_faults_of_publishing_leave_the_staging_chat_alone(telegram):
-    telegram.script("publish", st.drop)
-    telegram.script("upload", st.reply(500))
+    telegram.script("publish", faults.drop)
+    telegram.script("upload", faults.reply(500))
 
     uploads = [photo(telegram, chat=telegram.staging).status_code for _ in range(2)]
 
@@ -487,7 +475,7 @@ def test_faults_of_publishing_leave_the_staging_chat_alone(telegram):
 
 
 def test_neither_listings_nor_duplicates_can_be_scripted_here(telegram):
-    for where, verb in (("list", st.lag(1)), ("publish", st.duplicate())):
+    for where, verb in (("list", faults.lag(1)), ("publish", faults.duplicate())):
         with pytest.raises(ValueError, match=r"no operation|no duplicates"):
             telegram.script(where, verb)
 

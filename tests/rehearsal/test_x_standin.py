@@ -11,8 +11,10 @@ import pytest
 import requests
 from requests_oauthlib import OAuth1
 
-from dissem.rehearsal.standin import drop_after_accepting, error_after_accepting, expired_token, lag, throttle
-from dissem.rehearsal.x import SAMPLE, XStandin, weight
+from dissem.rehearsal.faults import drop_after_accepting, error_after_accepting, expired_token, lag, throttle
+from dissem.rehearsal.x import XStandin
+from dissem.rehearsal.x_door import SAMPLE
+from dissem.rehearsal.x_text import weight
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
