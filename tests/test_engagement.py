@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from sqlmodel import SQLModel, col, select
 
 from dissem.channels.adapter import COUNTS, Account, Adapter, Counts, Facts, Gone, Part, Prepared, Receipt
-from dissem.channels.network import Network
 from dissem.channels.errors import ChannelError, Refused, Throttled, Unauthorized, Unreachable
+from dissem.channels.network import Network
 from dissem.config import EngagementSection
 from dissem.engagement import rollup
 from dissem.engagement.collect import Collected, Last, collect, due, planned

@@ -175,7 +175,7 @@ def _section(name: str, office: dict[str, str]) -> str:
     for key, field in section_fields(type(defaults)).items():
         active = name == "office" and key in ("name", "timezone")
         value = office.get(key, values[key]) if active else values[key]
-        lines.append(f"\n# {field.description}\n{'' if active else '# '}{key} = {_toml(value)}\n")
+        lines.append(f"\n# {_(field.description or '')}\n{'' if active else '# '}{key} = {_toml(value)}\n")
     return f"\n[{name}]\n" + "".join(lines)
 
 
