@@ -5,8 +5,8 @@ gone, and compiles `dissem.mo`. What a person then has to translate, or to look 
 1 while there is any. The same code and translations give the same bytes.
 
 Collected are: what is given to `_()` and to every error of dissem as text or hint, in code and in templates;
-descriptions of settings; and the tables of `SENTENCES`. A text may also be chosen (`a if x else b`), or stand in a
-name, a tuple or a dictionary of the same file.
+descriptions of settings; the words of our enumerations; and the tables of `SENTENCES`. A text may also be chosen
+(`a if x else b`), or stand in a name, a tuple or a dictionary of the same file.
 """
 
 import ast
@@ -28,6 +28,7 @@ MO = PO.with_suffix(".mo")
 
 TEMPLATES = ("*.html", "*.jinja")
 PLACES = {"_": 0, "doubt": 1}  # functions that take a text, and which argument it is; errors take it first
+WORDS = ("dissem/desk/", "dissem/models/")  # where enumerations stand whose members people meet in sentences
 SENTENCES = {  # tables whose rows are read far from where they stand; the first column is no text
     "dissem/cli/usage.py": ("_SAYINGS", "_VALUES"),
 }
@@ -71,6 +72,8 @@ def _in_code(sources: Iterable["Source"], errors: frozenset[str]) -> Iterator[tu
         for call in source.calls():
             for expression in _texts_of(call, source, errors):
                 yield from ((source.place, text) for text in source.strings(expression, call))
+        if source.place.startswith(WORDS):
+            yield from ((source.place, word) for word in source.words())
         for table in SENTENCES.get(source.place, ()):
             yield from ((source.place, text) for text in source.table(table))
 
@@ -142,6 +145,13 @@ class Source:
 
     def classes(self) -> Iterator[ast.ClassDef]:
         return (node for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef))
+
+    def words(self) -> Iterator[str]:
+        """The values of all members of StrEnum classes."""
+        for enumeration in self.classes():
+            if "StrEnum" in {_name(base) for base in enumeration.bases}:
+                for values in _assigned(enumeration.body).values():
+                    yield from (value.value for value in values if isinstance(value, ast.Constant))
 
     def is_error(self, call: ast.Call, errors: frozenset[str]) -> bool:
         """Whether an error is made: by its own name, or by a name that stands for one."""

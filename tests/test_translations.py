@@ -16,8 +16,9 @@ from dissem.channels.errors import Uncertain
 from dissem.channels.registry import adapter_class, platforms
 from dissem.cli.main import main
 from dissem.config import Config, section_fields
-from dissem.errors import DissemError, WrongInput, told
+from dissem.errors import Conflict, DissemError, WrongInput, told
 from dissem.i18n import _
+from dissem.models import State
 
 AGAIN = "run `make catalogue` and translate what it lists"
 
@@ -139,6 +140,15 @@ def test_texts_of_templates_are_found(code):
     assert catalogue.collected(code) == {"Shown.": ["dissem/page.html"]}
 
 
+def test_the_words_of_our_enumerations_are_texts_too(code):
+    (code / "desk").mkdir()
+    (code / "desk" / "some.py").write_text(
+        'class Action(StrEnum):\n    SEE = "see"\n    "what it is"\n', encoding="utf-8"
+    )
+
+    assert catalogue.collected(code) == {"see": ["dissem/desk/some.py"]}
+
+
 def test_a_text_that_is_composed_before_it_is_translated_is_refused(code):
     (code / "some.py").write_text('DissemError(f"{name} is empty.")', encoding="utf-8")
 
@@ -169,6 +179,12 @@ def test_an_error_and_its_hint_are_indonesian(indonesian):
 
     assert str(error) == "a lebih besar dari 4 MiB."
     assert error.hint == "Simpan dalam ukuran lebih kecil dan tambahkan lagi."
+
+
+def test_a_word_of_ours_within_an_error_is_indonesian(indonesian):
+    error = Conflict("Delivery {delivery} cannot be cancelled: it is {state}.", delivery=7, state=State.PUBLISHING)
+
+    assert str(error) == "Pengiriman 7 tidak dapat dibatalkan: statusnya sedang dikirim."
 
 
 def test_a_reason_kept_in_the_database_is_read_in_the_language_of_its_reader(indonesian):

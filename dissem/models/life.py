@@ -106,6 +106,7 @@ class Rule:
 S, E = State, Evidence
 _EARLY = frozenset({S.PROPOSED, S.WAITING, S.PREPARING})
 _ENDED = frozenset({S.REFUSED, S.MISSED, S.CANCELLED, S.HELD})
+_LATE = frozenset(State) - {S.PUBLISHED, S.PUBLISHING, S.PROCESSING, S.UNKNOWN}  # where no proof is expected
 
 
 def _rule(states: State | frozenset[State], evidence: Evidence, to: State | Held, said: str = "") -> Rule:
@@ -168,6 +169,9 @@ RULES: tuple[Rule, ...] = (
     _rule(S.PUBLISHING, E.LEASE_OVER, S.UNKNOWN),
     _rule(S.PROCESSING, E.PROOF, S.WAITING, "more parts follow"),
     _rule(S.PROCESSING, E.PROOF, S.PUBLISHED),
+    _rule(S.PROCESSING, E.HANDED_OVER, Held.HANDED),
+    # not back to unknown: the platform would be found processing and then failing again, for ever
+    _rule(S.PROCESSING, E.REFUSED, Held.UNKNOWN, "an earlier attempt was ambiguous"),
     _rule(S.PROCESSING, E.REFUSED, Held.PART, "an earlier part is public"),
     _rule(S.PROCESSING, E.REFUSED, S.REFUSED),
     _rule(S.PROCESSING, E.LATER, S.PROCESSING),
@@ -179,6 +183,7 @@ RULES: tuple[Rule, ...] = (
     _rule(S.UNKNOWN, E.PROOF, S.PUBLISHED),
     _rule(S.UNKNOWN, E.PROOFS, Held.TWICE),
     _rule(S.UNKNOWN, E.ACCEPTED, S.PROCESSING),
+    _rule(S.UNKNOWN, E.HANDED_OVER, Held.HANDED),
     _rule(S.UNKNOWN, E.ABSENT, S.WAITING, "seen twice after settling, may be sent again"),
     _rule(S.UNKNOWN, E.ABSENT, Held.UNKNOWN, "seen twice after settling"),
     _rule(S.UNKNOWN, E.ABSENT, S.UNKNOWN),
@@ -194,8 +199,8 @@ RULES: tuple[Rule, ...] = (
     _rule(_ENDED, E.RETRIED, S.WAITING, "not ambiguous and the approval matches"),
     _rule(_ENDED, E.RETRIED, S.PROPOSED, "not ambiguous"),
     # a receipt that arrives after the delivery was taken from its worker: knowledge is always kept
-    _rule(frozenset(State) - {S.PUBLISHED, S.PUBLISHING}, E.PROOF, S.WAITING, "more parts follow"),
-    _rule(frozenset(State) - {S.PUBLISHED, S.PUBLISHING}, E.PROOF, S.PUBLISHED),
+    _rule(_LATE, E.PROOF, S.WAITING, "more parts follow"),
+    _rule(_LATE, E.PROOF, S.PUBLISHED),
 )
 
 

@@ -227,7 +227,7 @@ class Carrier:
             case Evidence.READY:
                 due = max(delivery.due, delivery.not_before or delivery.due)
                 return {"ready": True, "next_at": max(due, now), "failures": 0, "deaths": 0, "reason": None}
-            case Evidence.ACCEPTED | Evidence.UNCERTAIN:
+            case Evidence.ACCEPTED | Evidence.UNCERTAIN if claimed.attempt:
                 again = now + pacing.next_look(0, self.timing)
                 return {"next_at": again, "failures": 0, "absences": 0, "reason": reason}
             case Evidence.LATER:
@@ -235,7 +235,7 @@ class Carrier:
                 return {"next_at": min(now + wait, _last(delivery, now)), "reason": reason}
             case Evidence.UNAUTHORIZED:
                 return {"next_at": now, "reason": reason}
-            case Evidence.NOT_SENT:
+            case Evidence.NOT_SENT | Evidence.UNCERTAIN:  # steps before the attempt are safe to repeat
                 wait = _asked(outcome.error) or pacing.backoff(delivery.failures, self.timing)
                 # never beyond the latest useful time: then it is said to be missed
                 return {

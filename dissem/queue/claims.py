@@ -74,7 +74,9 @@ class Claims:
         taken = boot_time()
         try:
             with self.database.write() as session:
-                chosen = _within(_lanes(session, now, limit, blocked), room or {}, limit)
+                room = room or {}
+                full = [host for host, left in room.items() if left <= 0]
+                chosen = _within(_lanes(session, now, limit, blocked, full), room, limit)
                 return self._to_publishing(session, chosen, now, taken) if chosen else []
         except IntegrityError:  # another owner took the same lane a moment earlier
             return []
@@ -184,8 +186,11 @@ class Anywhere(dict[str, Path]):
         return Path(key)
 
 
-def _lanes(session: Session, now: datetime, limit: int, blocked: Collection[int]) -> list[tuple[Delivery, str]]:
-    """The first prepared and due delivery of each free lane, with its host: two probes of a partial index a channel."""
+def _lanes(
+    session: Session, now: datetime, limit: int, blocked: Collection[int], full: Collection[str]
+) -> list[tuple[Delivery, str]]:
+    """The first prepared and due delivery of each free lane, with its host: two probes of a partial index a channel.
+    Hosts that are *full* are left out here already, so that their queue does not hide those behind it."""
     found: list[tuple[Delivery, str]] = []
     for urgent in (True, False):
         lane, first = aliased(Delivery), aliased(Delivery)
@@ -215,6 +220,7 @@ def _lanes(session: Session, now: datetime, limit: int, blocked: Collection[int]
                 Channel.state == ChannelState.ACTIVE,
                 or_(col(Channel.free_at).is_(None), col(Channel.free_at) <= now),
                 col(Channel.id).not_in([*blocked, *(d.channel_id for d, _ in found)]),
+                col(Channel.host).not_in(full),
                 ~busy,
             )
             .order_by(col(Delivery.next_at), col(Delivery.id))

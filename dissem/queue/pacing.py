@@ -73,7 +73,8 @@ class Breakers:
             return {c for c, host in channels if any(self._is_open(key) for key in _keys(c, host))}
 
     def to_probe(self, channels: Iterable[tuple[int, str]], now: datetime) -> list[int]:
-        """Channels whose open time is over, one a circuit: ask them by a read, then say `worked` or `failed`."""
+        """Channels whose open time is over, one a circuit: ask them by a read, then say `worked` or
+        `still_fails`."""
         chosen = []
         with self._lock:
             for channel, host in channels:

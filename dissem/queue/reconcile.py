@@ -41,7 +41,7 @@ def look(carrier: Carrier, claimed: Claimed) -> None:
         ask = _confirm if claimed.delivery.state is State.PROCESSING else _find
         outcome, seen = ask(carrier, claimed)
     except Exception as error:  # noqa: BLE001 — a failed look says nothing
-        outcome, seen = Outcome.of_error(error, Evidence.UNCERTAIN), situation(claimed.delivery)
+        outcome, seen = _unable(error, claimed), situation(claimed.delivery)
     outcome = _within(outcome, claimed, carrier)
     carrier.tell_breakers(claimed.channel, outcome)
     carrier.reached("after look")
@@ -51,6 +51,14 @@ def look(carrier: Carrier, claimed: Claimed) -> None:
             ring(session)
     except Lost:
         return
+
+
+def _unable(error: Exception, claimed: Claimed) -> Outcome:
+    """What a look that failed says. A refused search is no verdict: only a post whose id is known can be given up."""
+    outcome = Outcome.of_error(error, Evidence.UNCERTAIN)
+    if outcome.evidence is Evidence.REFUSED and claimed.delivery.state is State.UNKNOWN:
+        return Outcome(Evidence.UNCERTAIN, error=outcome.error)
+    return outcome
 
 
 def _confirm(carrier: Carrier, claimed: Claimed) -> tuple[Outcome, Situation]:
@@ -67,27 +75,32 @@ def _find(carrier: Carrier, claimed: Claimed) -> tuple[Outcome, Situation]:
     adapter = carrier.installation.adapters.of(claimed.channel)
     post = Post.thawed(claimed.part.post, Anywhere(), claimed.before)
     certainty = adapter.certainty(post)
-    first, ambiguous = _ambiguous(carrier, claimed)
+    attempts = _attempts(carrier, claimed)
+    unsure = [a.started for a in attempts if a.outcome in _UNSURE]
     seen = situation(
         claimed.delivery,
         blind=certainty is Certainty.BLIND,
-        resends=_may_resend(adapter, certainty, ambiguous),
+        resends=_may_resend(adapter, certainty, len(unsure)) and not _was_refused(attempts),
         settled=_settled(carrier, claimed, adapter),
     )
     if certainty is Certainty.BLIND:
         return Outcome(Evidence.UNCERTAIN, error=_nobody_knows(claimed)), seen
+    first = min(unsure, default=claimed.delivery.since)
     found = adapter.find(post, prepared_of(claimed.part), first - BEFORE)
     return _judged(carrier, claimed, found), seen
 
 
-def _ambiguous(carrier: Carrier, claimed: Claimed) -> tuple[datetime, int]:
-    """When the first attempt for this part that may be public began, and how many there are."""
+def _attempts(carrier: Carrier, claimed: Claimed) -> Sequence[Attempt]:
+    """Every attempt for this part, in order."""
     with carrier.installation.database.read() as session:
-        rows = session.exec(
+        return session.exec(
             select(Attempt).where(Attempt.part_id == claimed.part.id).order_by(col(Attempt.number))
         ).all()
-    unsure = [a.started for a in rows if a.outcome in _UNSURE]
-    return min(unsure, default=claimed.delivery.since), len(unsure)
+
+
+def _was_refused(attempts: Sequence[Attempt]) -> bool:
+    """Whether the platform said no to the last attempt: it would again, so a person decides."""
+    return bool(attempts) and attempts[-1].outcome == Evidence.REFUSED.value
 
 
 def _may_resend(adapter: Adapter, certainty: Certainty, ambiguous: int) -> bool:

@@ -4,21 +4,24 @@ It sleeps until the very next due time, is woken at once by what other processes
 """
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Event, Lock
 
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import select
 
 from dissem import clock
-from dissem.channels.errors import ChannelError
+from dissem.channels.errors import ChannelError, Unauthorized
 from dissem.errors import DissemError
 from dissem.models import Channel
 from dissem.queue import claims as claiming
 from dissem.queue import reconcile
-from dissem.queue.carry import Carrier
+from dissem.queue.carry import Carrier, pause
 from dissem.queue.claims import Claimed, Claims
 from dissem.queue.engine import Engine, Tick
 from dissem.store.bell import Bell
@@ -30,6 +33,7 @@ LONGEST = timedelta(seconds=1)  # between two looks, whatever is due: lets lease
 BUSY = timedelta(seconds=0.25)  # when something is due whose lane is not free
 AHEAD = timedelta(seconds=60)  # `until_idle` waits for what is due this soon
 GRACE = 25.0  # seconds that what is in hand gets after a stop
+_AWAY = (DissemError, OperationalError, InterfaceError)  # the database is busy, full, or restarts
 
 
 class Threads(Engine):
@@ -52,6 +56,7 @@ class Threads(Engine):
         self._senders = _Pool("send", daemon.senders)
         self._uploads = _Pool("prepare", daemon.uploads)
         self._lookups = _Pool("look", daemon.lookups)
+        self._pools = (self._senders, self._uploads, self._lookups)
         self._swept: datetime | None = None
         self._renewed = now()
 
@@ -59,29 +64,28 @@ class Threads(Engine):
         bell = Bell(self.database)
         try:
             while not stop.is_set():
-                pause = self._turn(tick)
-                if pause and until_idle and self._idle():
+                rest = self._turn(tick)
+                if until_idle and rest and self._idle():
                     return
-                bell.wait(pause, stop)
+                bell.wait(rest, stop)
         finally:
             bell.close()
-            for pool in (self._senders, self._uploads, self._lookups):
-                pool.finish(GRACE)
+            self._finish()
 
     def _turn(self, tick: Tick) -> timedelta:
         """One look at the database; answers how long there is nothing to do."""
         now = self.now()
         try:
+            self._renew(now)  # first: what is in our hand must not be swept because we could not look for a while
             taken = self._sweep(now) + self._take(now)
-            self._renew(now)
             tick(now)
             return timedelta(0) if taken else self._pause(now)
-        except DissemError as error:  # the database is busy or away: nothing was claimed, so nothing can be lost
-            log.error("cannot look for work: %s", error)
+        except _AWAY as error:  # nothing was claimed, or its lease will end: nothing is lost
+            log.error("cannot look for work: %s", _said(error))
             return LONGEST
 
     def _sweep(self, now: datetime) -> int:
-        if self._swept and now - self._swept < LONGEST:
+        if self._swept and abs(now - self._swept) < LONGEST:  # also after the clock was set back
             return 0
         self._swept = now
         return claiming.sweep(self.database, now=now)
@@ -91,7 +95,7 @@ class Threads(Engine):
         channels = self._channels()
         blocked = self.carrier.breakers.blocked(channels.items())
         for number in self.carrier.breakers.to_probe(channels.items(), now):
-            self._lookups.submit(self._probe, number)
+            self._lookups.submit(partial(self._probe, number, channels[number]))
         sending = self.claims.publishing(now=now, limit=self._senders.free, blocked=blocked, room=self._room(channels))
         for claimed in sending:
             self._senders.carry(self.carrier.publish, claimed)
@@ -100,7 +104,7 @@ class Threads(Engine):
             self._uploads.carry(self.carrier.prepare, claimed)
         looking = self.claims.looking(now=now, limit=self._lookups.free, blocked=blocked)
         for claimed in looking:
-            self._lookups.carry(lambda c: reconcile.look(self.carrier, c), claimed)
+            self._lookups.carry(partial(reconcile.look, self.carrier), claimed)
         return len(sending) + len(uploading) + len(looking)
 
     def _channels(self) -> dict[int, str]:
@@ -115,21 +119,28 @@ class Threads(Engine):
         serving = Counter(claimed.channel.host for claimed in self._senders.in_hand())
         return {host: self._senders.size // 2 - serving[host] for host in hosts}
 
-    def _probe(self, number: int) -> None:
-        """Ask a platform that failed by a read; the answer closes or opens its breaker."""
-        with self.database.read() as session:
-            channel = session.get_one(Channel, number)
+    def _probe(self, number: int, host: str) -> None:
+        """Ask a platform that failed by a read. Whatever comes of it, its breaker closes or stays open for another
+        while: without a verdict the channel would be left alone for ever."""
+        breakers = self.carrier.breakers
         try:
+            with self.database.read() as session:
+                channel = session.get_one(Channel, number)
             self.installation.adapters.of(channel).check()
-            self.carrier.breakers.worked(number, channel.host)
-        except ChannelError as error:
-            log.info("channel %s still fails: %s", channel.name, error)
-            self.carrier.breakers.still_fails(number, channel.host, self.now())
+        except Unauthorized as error:  # the platform is there; the account is for a person
+            breakers.worked(number, host)
+            with self.database.write() as session:
+                pause(session, self.installation, channel, error, self.now())
+        except Exception as error:  # also what an adapter should not raise
+            log.info("channel %d still fails: %s", number, error, exc_info=not isinstance(error, ChannelError))
+            breakers.still_fails(number, host, self.now())
+        else:
+            breakers.worked(number, host)
 
     def _renew(self, now: datetime) -> None:
         lease = self.installation.config.timing.preparing
         in_hand = {c.delivery.id or 0: c.delivery.fence for c in self._uploads.in_hand()}
-        if in_hand and now - self._renewed > lease / 3:
+        if in_hand and abs(now - self._renewed) > lease / 3:
             claiming.renew(self.database, owner=self.claims.owner, fences=in_hand, lease=lease, now=now)
             self._renewed = now
 
@@ -142,10 +153,24 @@ class Threads(Engine):
         return min(nearest - now, LONGEST)
 
     def _idle(self) -> bool:
-        if any(pool.in_hand() for pool in (self._senders, self._uploads, self._lookups)):
+        if any(pool.in_hand() for pool in self._pools):
             return False
-        with self.database.read() as session:
-            return not claiming.busy_until(session, self.now() + AHEAD)
+        try:
+            with self.database.read() as session:
+                return not claiming.busy_until(session, self.now() + AHEAD)
+        except _AWAY:  # the next turn says so
+            return False
+
+    def _finish(self) -> None:
+        """Wait for what is in hand, all pools together no longer than `GRACE`."""
+        end = time.monotonic() + GRACE
+        for pool in self._pools:
+            pool.finish(max(end - time.monotonic(), 0))
+
+
+def _said(error: Exception) -> str:
+    """The trouble in a few words; a driver's own text may repeat statements and values."""
+    return str(error) if isinstance(error, DissemError) else type(error).__name__
 
 
 class _Pool:
@@ -167,10 +192,10 @@ class _Pool:
             return [claimed for claimed in self._tasks.values() if claimed]
 
     def carry(self, work: Callable[[Claimed], None], claimed: Claimed) -> None:
-        self._start(lambda: work(claimed), claimed)
+        self._start(partial(work, claimed), claimed)
 
-    def submit(self, work: Callable[[int], None], number: int) -> None:
-        self._start(lambda: work(number), None)
+    def submit(self, work: Callable[[], None]) -> None:
+        self._start(work, None)
 
     def _start(self, work: Callable[[], None], claimed: Claimed | None) -> None:
         task = self._executor.submit(work)
