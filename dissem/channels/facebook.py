@@ -38,7 +38,6 @@ from dissem.channels.errors import ChannelError, NotYet, Refused, Throttled, Una
 from dissem.channels.network import Network
 
 CHUNK = 8 * 2**20  # bytes of a video that we hold in memory at once; Facebook may ask for less
-POLL = timedelta(seconds=30)  # between two looks at a video in processing
 SESSION_LIFE = timedelta(hours=24)  # Facebook names none; a video's session is not trusted for longer
 PAGES = 50  # of a hundred posts: more than a page publishes in the years that Facebook lists
 PLAIN_FIGURES = "shares,reactions.limit(0).summary(true),comments.limit(0).summary(true)"
@@ -195,7 +194,7 @@ class Facebook(Adapter):
         if state == "ready":
             # Seen with upright videos: the call succeeds, the owner gets a draft, nobody sees anything.
             raise Refused(VERTICAL, hint=VERTICAL_HINT)
-        raise NotYet("Facebook is still working on the video.", retry_after=POLL)
+        raise NotYet("Facebook is still working on the video.")
 
     def _video_node(self, video: str) -> Mapping[str, Any]:
         return _object(self.graph.get_object(video, fields="status,published,permalink_url,post_id"))

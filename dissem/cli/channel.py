@@ -175,7 +175,7 @@ def _platform(name: str) -> dict[str, Any]:
                 "secret": key in secrets,
                 "required": field.is_required(),
                 "default": None if field.is_required() or key in secrets else _default(field),
-                "description": field.description or "",
+                "description": _(field.description or ""),
             }
             for key, field in adapter.Settings.model_fields.items()
         ],

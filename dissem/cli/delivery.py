@@ -162,5 +162,5 @@ def _described(acting: "Acting", case: "Case") -> str:
 
 def _attempt(case: "Case", attempt: Any, zone: Any) -> tuple[object, ...]:
     numbers = {part.id: part.number for part in case.parts}
-    said = " ".join(part for part in (attempt.outcome or _("no answer yet"), told(attempt.detail)) if part)
+    said = " ".join(part for part in (_(attempt.outcome or "no answer yet"), told(attempt.detail)) if part)
     return attempt.number, numbers.get(attempt.part_id), i18n.short_moment(attempt.started, zone), said
