@@ -1,5 +1,6 @@
 """A whole platform in a few lines: an adapter that pins posts to a list and fails when told to."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,7 @@ class Wall:
     certainty: Certainty = Certainty.READABLE
     prepared: list[str] = field(default_factory=list)
     publishes: int = 0
+    fetched: list[str] = field(default_factory=list)  # addresses that were given to be fetched
     before_publish: Any = None
 
 
@@ -54,6 +56,11 @@ class Noticeboard(Adapter):
     class Settings(Adapter.Settings):
         wall: str
         api_url: str = ""
+
+    @classmethod
+    def receipt_at(cls, url: str) -> Receipt | None:
+        found = re.fullmatch(r"https://board\.example/(\d+)", url)
+        return Receipt(found[1], url) if found else None
 
     @property
     def wall(self) -> Wall:
@@ -75,6 +82,7 @@ class Noticeboard(Adapter):
     def publish(self, part: Part, prepared: Prepared) -> Receipt:
         wall = self.wall
         wall.publishes += 1
+        wall.fetched += [attachment.url for attachment in part.attachments if attachment.url]
         if wall.before_publish:
             wall.before_publish()
         _raise_next(wall.fails)

@@ -165,7 +165,7 @@ class Town:
     def work(self, rounds: int = 1) -> None:
         """Sweep, then claim and carry out whatever can be, *rounds* times, at the clock's time."""
         for _ in range(rounds):
-            sweep(self.installation.database, now=self.clock())
+            sweep(self.installation.database, self.installation.config.timing, now=self.clock())
             for claimed in self.claims.preparing(now=self.clock(), limit=50):
                 self.carrier.prepare(claimed)
             for claimed in self.claims.publishing(now=self.clock(), limit=50):

@@ -63,19 +63,23 @@ class Acting:
 
     def release(self, session: Session, number: int, action: Action) -> Release:
         """Release *number*, locked if we write, if the person may do *action* to it."""
-        release = session.get(Release, number, with_for_update=is_writing(session))
+        release = session.get(
+            Release, number, with_for_update=is_writing(session), populate_existing=is_writing(session)
+        )
         if release is None:
             raise NotFound("There is no release {number}.", hint="dissem release list shows them.", number=number)
         self.require(action, release.agency)
         return release
 
     def delivery(self, session: Session, number: int, action: Action) -> tuple[Delivery, Release, Channel]:
-        """Delivery *number* with its release (locked) and channel, if the person may do *action* to it."""
-        delivery = session.get(Delivery, number, with_for_update=is_writing(session))
-        if delivery is None:
+        """Delivery *number* with its release and channel, if the person may do *action* to it.
+
+        Locked if we write, always the release first: whoever edits a release does the same.
+        """
+        there = session.get(Delivery, number)
+        if there is None:
             raise NotFound("There is no delivery {number}.", hint="dissem queue shows them.", number=number)
-        return (
-            delivery,
-            self.release(session, delivery.release_id, action),
-            session.get_one(Channel, delivery.channel_id),
-        )
+        release = self.release(session, there.release_id, action)
+        writing = is_writing(session)
+        delivery = session.get_one(Delivery, number, with_for_update=writing, populate_existing=writing)
+        return delivery, release, session.get_one(Channel, delivery.channel_id)

@@ -1,6 +1,7 @@
 """Channels: connecting, checking, pausing. Secrets go in, and never come out."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -14,7 +15,6 @@ from dissem.desk.rights import Action
 from dissem.errors import Conflict, DissemError, NotFound, WrongInput
 from dissem.models import Channel, ChannelState
 from dissem.store.adapters import host_of, secret_fields, validated
-from dissem.store.database import is_writing
 
 
 def add(
@@ -56,39 +56,111 @@ def add(
 def edit(
     acting: Acting, name: str, *, settings: Mapping[str, str], secrets: Mapping[str, str]
 ) -> tuple[Channel, DissemError | None]:
-    """New settings or secrets; what is not named stays. Another account voids what was approved for the old one."""
+    """New settings or secrets; what is not named stays. The account is asked first, with the new ones: another account
+    voids what was approved for the old one, and while nobody knows which it is, nothing goes out there."""
+    adapters = acting.installation.adapters
+    with acting.installation.database.read() as session:
+        before = known(session, name)
+    acting.require(Action.CHANNELS, before.agency)
+    kind = adapter_class(before.platform)
+    wanted = {**before.settings, **settings}
+    checked = validated(kind, {**wanted, **adapters.opened(before), **secrets})
+    trouble, account = _asked(adapters.made(kind, checked))
     with acting.write() as session:
-        channel = known(session, name)
-        acting.require(Action.CHANNELS, channel.agency)
-        kind = adapter_class(channel.platform)
-        before = acting.installation.adapters.opened(channel)
-        checked = validated(kind, {**channel.settings, **before, **settings, **secrets})
-        channel.settings = _kept(kind, checked, {**channel.settings, **settings})
-        channel.secrets = {**channel.secrets, **acting.installation.adapters.seal(channel, secrets)}
+        channel = known(session, name, lock=True)
+        _require_version(channel, before.version)
+        channel.settings = _kept(kind, checked, wanted)
+        channel.secrets = {**channel.secrets, **adapters.seal(channel, secrets)}
         channel.host = host_of(checked)
         channel.version += 1
-        channel.account = channel.account_name = channel.account_url = None  # until it was asked again
+        _answer(acting, session, channel, account)
         session.add(channel)
         acting.record(session, "channel.edit", f"channel {name}", changed=sorted([*settings, *secrets]))
-    return _tried(acting, name)
+    return channel, trouble
 
 
 def check(acting: Acting, name: str) -> tuple[Channel, Account]:
     """Ask the platform who the channel is, and keep the answer. Raises what the platform said."""
     with acting.installation.database.read() as session:
-        channel = known(session, name)
-    acting.require(Action.PAUSE, channel.agency)
-    account = acting.installation.adapters.of(channel).check()
+        before = known(session, name)
+    acting.require(Action.PAUSE, before.agency)
+    account = acting.installation.adapters.of(before).check()
     with acting.write() as session:
-        channel = known(session, name)
-        if channel.account and channel.account != account.id:
-            acting.record(session, "channel.account", f"channel {name}", before=channel.account, after=account.id)
-        if channel.account != account.id:
-            channel.version += 1
-        channel.account, channel.account_name, channel.account_url = account.id, account.name, account.url
-        channel.token_expires, channel.checked = account.expires, acting.now()
+        channel = known(session, name, lock=True)
+        _require_version(channel, before.version)
+        _answer(acting, session, channel, account)
         session.add(channel)
     return channel, account
+
+
+def _asked(adapter: Adapter) -> tuple[DissemError | None, Account | None]:
+    try:
+        return None, adapter.check()
+    except ChannelError as error:
+        return error, None
+
+
+def _answer(acting: Acting, session: Session, channel: Channel, account: Account | None) -> None:
+    """Keep who the channel is, None if nobody knows at the moment."""
+    if account and channel.account and channel.account != account.id:
+        on = f"channel {channel.name}"
+        acting.record(session, "channel.account", on, before=channel.account, after=account.id)
+    if channel.account != (account and account.id):
+        channel.version += 1
+    channel.account, channel.account_name = (account.id, account.name) if account else (None, None)
+    channel.account_url = account.url if account else None
+    channel.token_expires, channel.checked = account.expires if account else None, acting.now()
+
+
+def _require_version(channel: Channel, version: int) -> None:
+    """An answer counts only for the settings it was asked with."""
+    if channel.version != version:
+        raise Conflict(
+            "Channel {channel} was changed while its account was asked.",
+            hint="Run: dissem channel check {channel}",
+            channel=channel.name,
+        )
+
+
+def renew_ending(acting: Acting) -> tuple[list[str], dict[str, DissemError]]:
+    """Renew the secrets of every channel whose login ends soon: names of those renewed, and what failed.
+
+    New secrets are stored before their first use. One at a time: a refresh token is often good for one use, so the job
+    that calls this runs once in the whole installation.
+    """
+    renewed: list[str] = []
+    failed: dict[str, DissemError] = {}
+    for channel in listed(acting):
+        if not _ends_soon(channel, acting.now()):
+            continue
+        try:
+            if _renew(acting, channel):
+                renewed.append(channel.name)
+        except DissemError as error:
+            failed[channel.name] = error
+    return renewed, failed
+
+
+def _ends_soon(channel: Channel, now: datetime) -> bool:
+    """Less than a third of the time is left that there was when the account was asked last."""
+    if channel.token_expires is None or channel.checked is None:
+        return False
+    return channel.token_expires - now < (channel.token_expires - channel.checked) / 3
+
+
+def _renew(acting: Acting, channel: Channel) -> bool:
+    secrets = acting.installation.adapters.of(channel).renew()
+    if not secrets:
+        return False
+    plain = {field: value.get_secret_value() for field, value in secrets.items() if value.get_secret_value()}
+    with acting.write() as session:
+        row = known(session, channel.name, lock=True)
+        row.secrets = {**row.secrets, **acting.installation.adapters.seal(row, plain)}
+        row.version += 1
+        session.add(row)
+        acting.record(session, "channel.renew", f"channel {channel.name}", fields=sorted(plain))
+    check(acting, channel.name)
+    return True
 
 
 def pause(acting: Acting, name: str) -> Channel:
@@ -107,10 +179,10 @@ def listed(acting: Acting) -> Sequence[Channel]:
         return session.exec(select(Channel).order_by(Channel.name)).all()
 
 
-def known(session: Session, name: str) -> Channel:
-    """The channel *name*, locked if we write. Raises NotFound with what comes closest."""
+def known(session: Session, name: str, *, lock: bool = False) -> Channel:
+    """The channel *name*, with *lock* ours until the transaction ends. Raises NotFound with what comes closest."""
     query = select(Channel).where(Channel.name == name)
-    channel = session.exec(query.with_for_update() if is_writing(session) else query).first()
+    channel = session.exec(query.with_for_update(key_share=True) if lock else query).first()
     if channel is None:
         from difflib import get_close_matches
 
@@ -141,7 +213,7 @@ def _kept(kind: type[Adapter], checked: Any, settings: Mapping[str, str]) -> dic
 
 def _switch(acting: Acting, name: str, state: ChannelState, action: str) -> Channel:
     with acting.write() as session:
-        channel = known(session, name)
+        channel = known(session, name, lock=True)
         acting.require(Action.PAUSE, channel.agency)
         channel.state, channel.reason = state, None
         session.add(channel)

@@ -9,6 +9,7 @@ media = [{ path = "jembatan.jpg", alt = "Jembatan dari arah muara" }]
 Isi rilis dalam Markdown …
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -18,12 +19,20 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dissem.errors import DissemError, NotFound, WrongInput
+from dissem.config import TOML_HINT, toml_place
+from dissem.errors import DissemError, WrongInput
+from dissem.i18n import _
 from dissem.models import Kind
 from dissem.phrases import understand
 
 FENCE = "+++"
 LARGEST = 1 << 20  # bytes of a release's text
+TITLE = 300  # characters of a title
+
+# Tab and line feed stay. The others end texts early, or steer what shows them.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# They make a text read otherwise than it is written: https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -33,10 +42,17 @@ class File:
     path: Path
     alt: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "alt", plain(_("a description"), self.alt).strip())
+
 
 @dataclass(frozen=True)
 class Draft:
-    """What is known of a release; None is "not said", so that an edit changes only what was said."""
+    """What is known of a release; None is "not said", so that an edit changes only what was said.
+
+    Whoever makes one: its title is one line of at most `TITLE` characters, and its texts hold nothing but text, else
+    WrongInput.
+    """
 
     kind: Kind | None = None
     title: str | None = None
@@ -50,6 +66,14 @@ class Draft:
     agency: str | None = None
     media: tuple[File, ...] | None = None
 
+    def __post_init__(self) -> None:
+        if self.title is not None:
+            object.__setattr__(self, "title", one_line(self.title))
+        if self.body is not None:
+            object.__setattr__(self, "body", plain(_("the text"), self.body).strip())
+        if self.tags is not None:
+            object.__setattr__(self, "tags", tuple(plain(_("a hashtag"), tag).strip() for tag in self.tags))
+
     def over(self, other: "Draft") -> "Draft":
         """*other*, with what is said here instead."""
         said = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
@@ -57,12 +81,17 @@ class Draft:
 
 
 def read(file: Path, *, now: datetime, zone: ZoneInfo) -> Draft:
-    """The draft in *file*; media paths are meant from the file's folder. Raises WrongInput or NotFound."""
+    """The draft in *file*; media paths are meant from the file's folder. Raises WrongInput."""
     front, body = _halves(_text(file), file)
     try:
         data = tomllib.loads(front)
     except tomllib.TOMLDecodeError as error:
-        raise WrongInput("The front matter of {file} is not valid TOML: {why}.", file=file, why=error) from error
+        raise WrongInput(
+            "The front matter of {file} is not valid TOML: {why}.",
+            hint=TOML_HINT,
+            file=file,
+            why=toml_place(error, above=1),
+        ) from error
     known = [f.name for f in fields(Draft) if f.name != "body"]
     for key in data:
         if key not in known:
@@ -85,7 +114,9 @@ def _text(file: Path) -> str:
             raise WrongInput("{file} is too large for a release's text.", hint="Put pictures into media.", file=file)
         return file.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
-        raise NotFound("The file {file} does not exist.", hint="Check the path.", file=file) from error
+        raise WrongInput("The file {file} does not exist.", hint="Check the path.", file=file) from error
+    except IsADirectoryError as error:
+        raise WrongInput("{file} is a folder, not a file.", hint="Name the file in it.", file=file) from error
     except UnicodeDecodeError as error:
         raise WrongInput("{file} is not a text in UTF-8.", hint="Save it as UTF-8 text.", file=file) from error
     except OSError as error:
@@ -166,6 +197,49 @@ _SHAPES = {
     "agency": "The code of the agency in quotes",
     "media": 'As in: media = [{{ path = "foto.jpg", alt = "…" }}]',  # braces double: the hint is a format
 }
+
+
+def one_line(title: str) -> str:
+    """*title* without blanks around it and line breaks in it; WrongInput if it is empty, too long, or no plain text."""
+    line = " ".join(plain(_("the title"), title).split())
+    if not line:
+        raise WrongInput("The title is empty.", hint="Give one with --title, or title in the front matter.")
+    if len(line) > TITLE:
+        raise WrongInput(
+            "The title has {length} characters; at most {limit} are possible.",
+            hint="Move the details into the text.",
+            length=len(line),
+            limit=TITLE,
+        )
+    return line
+
+
+def plain(where: str, text: str) -> str:
+    """*text* with its lines ended by line feeds alone; WrongInput if it holds a sign that is no text.
+
+    *where*: which text it is, for the error.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if found := _CONTROL.search(text):
+        raise WrongInput(
+            "There is a control character in {where} ({sign}).",
+            hint="Delete it, or type that place anew: it came along when the text was copied.",
+            where=where,
+            sign=_code(found),
+        )
+    if found := _TURNING.search(text):
+        raise WrongInput(
+            "There is an invisible sign in {where} that turns the direction of writing ({sign}), so that people would "
+            "read something else than is sent.",
+            hint="Delete it, or type that place anew: it came along when the text was copied.",
+            where=where,
+            sign=_code(found),
+        )
+    return text
+
+
+def _code(found: re.Match[str]) -> str:
+    return f"U+{ord(found[0]):04X}"
 
 
 def kind(value: str) -> Kind:

@@ -19,6 +19,7 @@ from dissem.models import (
     Agency,
     Approval,
     ApprovedDelivery,
+    AuditEntry,
     Channel,
     Delivery,
     Evidence,
@@ -32,6 +33,7 @@ from dissem.models import (
     State,
 )
 from dissem.queue import gate
+from dissem.queue.carry import files_of
 from dissem.queue.moves import advance
 from dissem.queue.reconcile import is_in_doubt
 
@@ -41,6 +43,7 @@ if TYPE_CHECKING:  # composing costs start-up time, and most commands do not com
     from dissem.compose.post import Post
 
 EARLY = (State.PROPOSED, State.WAITING, State.PREPARING)
+LOOKED = "release.preview"  # in the audit record: who saw what before approving
 LEAD = timedelta(minutes=30)  # media are brought to the platform this long before the due time at most
 
 
@@ -138,7 +141,7 @@ def _require_nothing_public(session: Session, release: Release, deliveries: Iter
     public = session.exec(
         select(Publication)
         .join(Delivery, col(Delivery.id) == Publication.delivery_id)
-        .where(Delivery.release_id == release.id)
+        .where(Delivery.release_id == release.id, col(Publication.published).is_not(None))
     ).first()
     if public or any(d.state is State.PUBLISHED for d in deliveries):
         raise Conflict(
@@ -149,16 +152,53 @@ def _require_nothing_public(session: Session, release: Release, deliveries: Iter
 
 
 def preview(acting: Acting, number: int, names: Sequence[str] = ()) -> "list[tuple[Channel, Post]]":
-    """What each channel would be sent: those named, else those scheduled. The same function composes at submit."""
+    """What each channel is sent: those named, else those scheduled.
+
+    Once submitted it is what was frozen then; before, what the same function would compose at submit. That somebody who
+    may approve looked at a submitted release is recorded, with what they saw.
+    """
     with acting.installation.database.read() as session:
         release = acting.release(session, number, Action.SEE)
         channels = _named(session, names) if names else [c for _, c in _deliveries(session, release)]
         pictures, agency = _pictures(session, release), session.get_one(Agency, release.agency).name
+        frozen = _frozen(session, release)
     if not channels:
-        raise WrongInput(
+        raise Conflict(
             "Release {release} is scheduled on no channel yet.", hint="Name one with --channel NAME.", release=number
         )
-    return [(channel, _composed(acting, release, pictures, agency, channel)) for channel in channels]
+    shown = [(c, _shown(acting, release, pictures, agency, c, frozen.get(c.id or 0))) for c in channels]
+    if release.state is ReleaseState.SUBMITTED and allow(acting.somebody, Action.APPROVE, release.agency):
+        with acting.write() as session:
+            acting.record(session, LOOKED, f"release {number}", hash=release.content_hash)
+    return shown
+
+
+def _frozen(session: Session, release: Release) -> dict[int, list[Part]]:
+    """By channel id, the frozen parts of a submitted or approved release; nothing of a draft."""
+    if release.content_hash is None:
+        return {}
+    deliveries = [d for d, _ in _deliveries(session, release)]
+    parts = gate.parts_of(session, deliveries)
+    return {d.channel_id: parts[d.id or 0] for d in deliveries if parts[d.id or 0]}
+
+
+def _shown(
+    acting: Acting,
+    release: Release,
+    pictures: "Sequence[Picture]",
+    agency: str,
+    channel: Channel,
+    frozen: Sequence[Part] | None,
+) -> "Post":
+    """What was frozen, with its warnings if it would be composed the same today."""
+    from dissem.channels.adapter import Part as Frozen
+    from dissem.compose.post import Post
+
+    composed = _composed(acting, release, pictures, agency, channel)
+    if frozen is None or [part.frozen() for part in composed.parts] == [part.post for part in frozen]:
+        return composed
+    media = acting.installation.media
+    return Post(tuple(Frozen.thawed(part.post, files_of(media, part)) for part in frozen))
 
 
 def submit(acting: Acting, number: int) -> Release:
@@ -213,6 +253,7 @@ def approve(acting: Acting, number: int) -> Release:
         release = acting.release(session, number, Action.APPROVE)
         person = acting.somebody
         _require_other_eyes(release, person)
+        _require_seen(session, acting, release)
         if release.state is not ReleaseState.SUBMITTED:
             raise Conflict(
                 "Release {release} is not waiting for approval (it is {state}).",
@@ -224,7 +265,7 @@ def approve(acting: Acting, number: int) -> Release:
         if gate.content_hash(release, hashes.values()) != release.content_hash:
             raise Conflict(
                 "What was submitted of release {release} has changed since.",
-                hint="Let it be submitted again.",
+                hint="dissem release withdraw {release}, then submit it again.",
                 release=number,
             )
         approval = Approval(
@@ -324,6 +365,24 @@ def _require_other_eyes(release: Release, person: Person) -> None:
         )
 
 
+def _require_seen(session: Session, acting: Acting, release: Release) -> None:
+    """Whoever looked before must have seen what they say yes to: it may have been edited and submitted anew since."""
+    last = session.exec(
+        select(AuditEntry)
+        .where(
+            AuditEntry.action == LOOKED, AuditEntry.actor == acting.name, AuditEntry.object == f"release {release.id}"
+        )
+        .order_by(col(AuditEntry.id).desc())
+        .limit(1)
+    ).first()
+    if last and last.detail.get("hash") != release.content_hash:
+        raise Conflict(
+            "Release {release} was submitted anew after you looked at it.",
+            hint="Look again: dissem preview {release}",
+            release=release.id,
+        )
+
+
 def _columns(draft: Draft) -> dict[str, Any]:
     names = ("kind", "title", "body", "link", "language", "urgent", "not_before", "until")
     said = {name: getattr(draft, name) for name in names if getattr(draft, name) is not None}
@@ -397,6 +456,7 @@ def _freeze(session: Session, delivery: Delivery, channel: Channel, post: "Post"
         parts.append(part)
     delivery.part, delivery.parts, delivery.account = 1, len(parts), channel.account
     delivery.ready, delivery.prepared_until = not parts[0].prepares, None
+    delivery.deaths = delivery.failures = delivery.absences = 0
     delivery.fence += 1
     session.add(delivery)
     session.flush()

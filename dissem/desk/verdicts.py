@@ -10,15 +10,17 @@ from dissem.channels.adapter import Receipt
 from dissem.channels.registry import adapter_class
 from dissem.desk.acting import Acting
 from dissem.desk.draft import link
-from dissem.desk.releases import approved_now
+from dissem.desk.releases import EARLY, approved_now
 from dissem.desk.rights import Action
-from dissem.errors import Conflict
+from dissem.errors import Conflict, WrongInput
 from dissem.i18n import moment
 from dissem.models import Attempt, Channel, Delivery, Evidence, Part, Publication, Release, State
 from dissem.queue.carry import keep_receipt, proven
 from dissem.queue.claims import Claimed, receipt_of
 from dissem.queue.moves import advance, situation
 from dissem.queue.reconcile import settled_at
+
+SAID = "said:"  # before an address as remote id, where a person said it is there and the id cannot be read from it
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,14 @@ def show(acting: Acting, number: int) -> Case:
 
 
 def retry(acting: Acting, number: int) -> tuple[Delivery, Channel]:
-    """Try a refused, cancelled or surely unpublished delivery again, as approved."""
+    """Try a refused, cancelled or surely unpublished delivery again, as approved; also one the gate sent back although
+    its approval holds again."""
     now = acting.now()
     with acting.write() as session:
         delivery, _, channel = acting.delivery(session, number, Action.RETRY)
-        _require_retriable(delivery, now)
-        seen = situation(delivery, approved=approved_now(session, delivery, channel))
+        approved = approved_now(session, delivery, channel)
+        _require_retriable(delivery, now, approved)
+        seen = situation(delivery, approved=approved)
         start = max(now, delivery.due)
         advance(
             session, delivery, Evidence.RETRIED, now=now, seen=seen, reason=None, next_at=start, failures=0, deaths=0
@@ -62,8 +66,9 @@ def retry(acting: Acting, number: int) -> tuple[Delivery, Channel]:
     return delivery, channel
 
 
-def _require_retriable(delivery: Delivery, now: datetime) -> None:
-    if delivery.ambiguous or delivery.state not in (State.REFUSED, State.MISSED, State.CANCELLED, State.HELD):
+def _require_retriable(delivery: Delivery, now: datetime, approved: bool) -> None:
+    stopped = delivery.state in (State.REFUSED, State.MISSED, State.CANCELLED, State.HELD)
+    if delivery.ambiguous or not (stopped or (delivery.state is State.PROPOSED and approved)):
         hint = "First say whether it is there: dissem delivery resolve {delivery} --published URL or --absent"
         raise Conflict(
             "Delivery {delivery} cannot be retried: it is {state}.",
@@ -126,20 +131,44 @@ def _say_absent(session: Session, acting: Acting, delivery: Delivery, channel: C
 
 
 def _say_published(session: Session, delivery: Delivery, channel: Channel, url: str, now: datetime) -> None:
+    receipt = adapter_class(channel.platform).receipt_at(url)
+    if receipt is None and delivery.part < delivery.parts:
+        raise WrongInput(
+            "{url} is not the address of a post on {channel}, and the next part has to refer to it.",
+            hint="Copy the address of the post itself.",
+            url=url,
+            channel=channel.name,
+        )
+    receipt = receipt or Receipt(SAID + url, url)
+    other = session.exec(
+        select(Publication).where(
+            Publication.channel_id == channel.id,
+            Publication.account == (delivery.account or ""),
+            Publication.remote_id == receipt.id,
+        )
+    ).first()
+    if other and other.delivery_id != delivery.id:
+        raise Conflict("That address belongs to delivery {delivery} already.", delivery=other.delivery_id)
     part = session.exec(select(Part).where(Part.delivery_id == delivery.id, Part.number == delivery.part)).one()
     claimed = Claimed(delivery, part, channel, None, None, 0.0)
     advance(session, delivery, Evidence.SAID_PUBLISHED, now=now, **proven(session, claimed, now))
-    keep_receipt(session, claimed, Receipt(id=url, url=url), now)
+    keep_receipt(session, claimed, receipt, now)
 
 
 def remove(acting: Acting, number: int) -> tuple[Delivery, Channel]:
-    """Take a public post down, every part of it; the last one first."""
-    with acting.installation.database.read() as session:
+    """Take a public post down, every part of it, the last one first; parts that wait are not published any more."""
+    now = acting.now()
+    with acting.write() as session:
         delivery, _, channel = acting.delivery(session, number, Action.REMOVE)
-        query = select(Publication).where(Publication.delivery_id == number, col(Publication.removed).is_(None))
+        query = select(Publication).where(
+            Publication.delivery_id == number,
+            col(Publication.published).is_not(None),
+            col(Publication.removed).is_(None),
+        )
         public = session.exec(query.order_by(col(Publication.id).desc())).all()
-    if not public:
-        raise Conflict("Nothing of delivery {delivery} is public.", delivery=number)
+        _require_removable(session, delivery, public)
+        if delivery.state in EARLY:
+            advance(session, delivery, Evidence.CANCELLED, now=now, reason=None)
     adapter = acting.installation.adapters.of(channel)
     for publication in public:
         adapter.remove(receipt_of(publication))
@@ -149,3 +178,24 @@ def remove(acting: Acting, number: int) -> tuple[Delivery, Channel]:
             session.add(kept)
             acting.record(session, "delivery.remove", f"delivery {number}", id=kept.remote_id)
     return delivery, channel
+
+
+def _require_removable(session: Session, delivery: Delivery, public: Sequence[Publication]) -> None:
+    if delivery.state in (State.PUBLISHING, State.PROCESSING, State.UNKNOWN):
+        raise Conflict(
+            "Delivery {delivery} is being published at this moment.",
+            hint="Wait until it is settled; dissem delivery show {delivery} tells.",
+            delivery=delivery.id,
+        )
+    if not public:
+        taken = session.exec(
+            select(Publication.id).where(Publication.delivery_id == delivery.id, col(Publication.removed).is_not(None))
+        ).first()
+        said = "It was taken down already." if taken else "Nothing of delivery {delivery} is public."
+        raise Conflict(said, delivery=delivery.id)
+    if any(p.remote_id.startswith(SAID) for p in public):
+        raise Conflict(
+            "Of delivery {delivery} only the address is known, so dissem cannot take it down.",
+            hint="Take it down there by hand.",
+            delivery=delivery.id,
+        )

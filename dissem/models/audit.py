@@ -17,6 +17,6 @@ class AuditEntry(SQLModel, table=True):
     at: datetime
     actor: str  # username, or "dissem" for the installation itself
     action: str
-    object: str  # "release 4", "channel website" …
+    object: str = Field(index=True)  # "release 4", "channel website" …
     detail: dict[str, Any] = Field(default_factory=dict, sa_column=document())
     mac: str

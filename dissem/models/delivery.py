@@ -124,12 +124,13 @@ class Attempt(SQLModel, table=True):
 class Publication(SQLModel, table=True):
     """The proof for one part. A receipt that is still processing has no *published* yet."""
 
-    __table_args__ = (UniqueConstraint("channel_id", "remote_id", name="one_delivery_a_post"),)
+    __table_args__ = (UniqueConstraint("channel_id", "account", "remote_id", name="one_delivery_a_post"),)
 
     id: int | None = Field(default=None, primary_key=True)
     part_id: int = Field(foreign_key="part.id", unique=True)
     delivery_id: int = Field(foreign_key="delivery.id", index=True)
     channel_id: int = Field(foreign_key="channel.id")
+    account: str = ""  # the channel's account then; another one may count its posts from 1 again
     remote_id: str
     also: list[str] = Field(default_factory=list, sa_column=document())
     url: str | None = None

@@ -196,6 +196,7 @@ RULES: tuple[Rule, ...] = (
     _rule(S.HELD, E.SAID_PUBLISHED, S.WAITING, "ambiguous, more parts follow"),
     _rule(S.HELD, E.SAID_PUBLISHED, S.PUBLISHED, "ambiguous"),
     _rule(S.HELD, E.SAID_ABSENT, S.WAITING, "ambiguous"),
+    _rule(S.PROPOSED, E.RETRIED, S.WAITING, "not ambiguous and the approval matches"),
     _rule(_ENDED, E.RETRIED, S.WAITING, "not ambiguous and the approval matches"),
     _rule(_ENDED, E.RETRIED, S.PROPOSED, "not ambiguous"),
     # a receipt that arrives after the delivery was taken from its worker: knowledge is always kept

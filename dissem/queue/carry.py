@@ -6,7 +6,8 @@ arrives late adds knowledge and moves nothing but an unproven delivery to publis
 
 import logging
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -14,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import update
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session, col, select
 
 from dissem import clock
+from dissem.channels.adapter import Adapter, Prepared, Receipt, Stage, fingerprint
 from dissem.channels.adapter import Part as Post
-from dissem.channels.adapter import Prepared, Receipt, Stage, fingerprint
 from dissem.channels.errors import (
     ChannelError,
     NotYet,
@@ -28,6 +30,7 @@ from dissem.channels.errors import (
     Uncertain,
     Unreachable,
 )
+from dissem.channels.registry import adapter_class
 from dissem.compose.media import digest, stored
 from dissem.errors import DissemError
 from dissem.models import Attempt, Channel, ChannelState, Delivery, Evidence, Part, Publication, State
@@ -49,6 +52,8 @@ _EVIDENCE: tuple[tuple[type[Exception], Evidence], ...] = (
     (Uncertain, Evidence.UNCERTAIN),
 )
 
+_STILL_FETCHING = (Evidence.LATER, Evidence.ACCEPTED, Evidence.UNCERTAIN)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -65,7 +70,7 @@ class Outcome:
             if isinstance(error, kind) and isinstance(error, DissemError):
                 return cls(evidence, error=error)
         if isinstance(error, DissemError):
-            return cls(Evidence.UNAUTHORIZED, error=error)  # a secret that does not open, a setting that is wrong
+            return cls(unexpected, error=error)
         log.exception("an adapter raised what it should not", exc_info=error)
         return cls(unexpected, error=DissemError("The channel's adapter failed: {kind}.", kind=type(error).__name__))
 
@@ -108,7 +113,7 @@ class Carrier:
     def publish(self, claimed: Claimed) -> None:
         """Send the one irrevocable request and write down what came of it."""
         try:
-            adapter = self.installation.adapters.of(claimed.channel)
+            adapter = self.adapter_of(claimed)
             post = self._post(claimed)
             self.reached("before publish")
             self._still_in_time(claimed)
@@ -122,13 +127,22 @@ class Carrier:
         self.reached("after publish")
         self._settle(claimed, outcome)
 
+    def adapter_of(self, claimed: Claimed) -> Adapter:
+        """The channel's adapter; a secret that does not open, or a setting that is wrong, is for a person to mend."""
+        try:
+            return self.installation.adapters.of(claimed.channel)
+        except ChannelError:
+            raise
+        except DissemError as error:
+            raise Unauthorized(error.text, hint=error.hint_text, **error.values) from error
+
     def _still_in_time(self, claimed: Claimed) -> None:
         """Whoever slept after the claim (a closed lid, a stopped process) must not send: others have taken over."""
         if boot_time() - claimed.taken > self.timing.send_deadline.total_seconds():
-            raise Unreachable("It was not sent in time after it was taken in hand.")
+            raise NotYet("It was not sent in time after it was taken in hand.", retry_after=timedelta(0))
 
     def _prepared(self, claimed: Claimed) -> Outcome:
-        adapter = self.installation.adapters.of(claimed.channel)
+        adapter = self.adapter_of(claimed)
         post = self._post(claimed)
         for prepared in adapter.prepare(post, prepared_of(claimed.part)):
             self.reached("before step")
@@ -159,8 +173,7 @@ class Carrier:
 
     def _post(self, claimed: Claimed) -> Post:
         """The frozen part, its files checked to be those that were approved."""
-        media = self.installation.media
-        files = {a["sha256"]: stored(media, a["sha256"], a["type"]) for a in claimed.part.post["attachments"]}
+        files = files_of(self.installation.media, claimed.part)
         for expected, path in files.items():
             if digest_of(path) != expected:
                 raise Refused(
@@ -168,18 +181,53 @@ class Carrier:
                     hint="Add the file again with: dissem release edit {release}",
                     release=claimed.delivery.release_id,
                 )
-        return Post.thawed(claimed.part.post, files, claimed.before)
+        post = Post.thawed(claimed.part.post, files, claimed.before)
+        if not _fetches(claimed):
+            return post
+        return self.installation.public_media.opened(post, claimed.delivery.id or 0)
+
+    def close_media(self, claimed: Claimed, outcome: Outcome) -> None:
+        """Take away what lay open for the platform, once it can need it no longer."""
+        if not _fetches(claimed) or outcome.evidence in _STILL_FETCHING:
+            return
+        post = Post.thawed(claimed.part.post, files_of(self.installation.media, claimed.part))
+        try:
+            self.installation.public_media.withdraw(post, claimed.delivery.id or 0)
+        except OSError as error:  # it is tidied away later; the outcome is written
+            log.error("a public file of delivery %s could not be removed: %s", claimed.delivery.id, error.strerror)
 
     def _settle(self, claimed: Claimed, outcome: Outcome) -> None:
+        """Write the outcome down. A database that is busy or away is tried again as long as the lease lasts: what the
+        platform answered is known nowhere else."""
         self.tell_breakers(claimed.channel, outcome)
+        end = time.monotonic() + (self.timing.request + self.timing.margin).total_seconds()
+        for wait in _patience():
+            try:
+                self._write(claimed, outcome)
+                break
+            except (DissemError, DBAPIError) as error:
+                if time.monotonic() + wait > end:
+                    known = outcome.receipt and (outcome.receipt.id, outcome.receipt.url)
+                    log.error(
+                        "delivery %s: %s cannot be written: %s", claimed.delivery.id, known or "its outcome", error
+                    )
+                    raise
+                time.sleep(wait)
+        self.close_media(claimed, outcome)
+
+    def _write(self, claimed: Claimed, outcome: Outcome) -> None:
         try:
-            with self.installation.database.write() as session:
-                self.record(session, claimed, outcome)
-                ring(session)
+            self._in_one(lambda session: self.record(session, claimed, outcome))
         except Lost:
-            with self.installation.database.write() as session:
-                self._record_late(session, claimed, outcome)
-                ring(session)
+            self._in_one(lambda session: self._record_late(session, claimed, outcome))
+        except IntegrityError:  # the platform named a post that another delivery has
+            taken = Outcome(Evidence.PROOFS, error=anothers(claimed, outcome))
+            self._in_one(lambda session: self.record(session, claimed, taken))
+
+    def _in_one(self, write: Callable[[Session], None]) -> None:
+        with self.installation.database.write() as session:
+            write(session)
+            ring(session)
 
     def tell_breakers(self, channel: Channel, outcome: Outcome) -> None:
         """Count what says something about the platform's health."""
@@ -252,10 +300,19 @@ class Carrier:
             keep_receipt(session, claimed, outcome.receipt, now)
         if outcome.evidence in (Evidence.PROOF, Evidence.ACCEPTED):
             _leave_a_gap(session, self.installation, claimed.channel, now)
-        if isinstance(outcome.error, Throttled):
-            _let_rest(session, claimed.channel, delivery.next_at)
+        if isinstance(outcome.error, Throttled) and outcome.error.retry_after:
+            _let_rest(session, claimed.channel, now + outcome.error.retry_after)
         if outcome.evidence is Evidence.UNAUTHORIZED and outcome.error:
             pause(session, self.installation, claimed.channel, outcome.error, now)
+
+
+def _fetches(claimed: Claimed) -> bool:
+    return adapter_class(claimed.channel.platform).facts.fetches and bool(claimed.part.post["attachments"])
+
+
+def files_of(media: Path, part: Part) -> dict[str, Path]:
+    """Where each file of *part* lies, by its SHA-256."""
+    return {a["sha256"]: stored(media, a["sha256"], a["type"]) for a in part.post["attachments"]}
 
 
 def replace_row(delivery: Delivery) -> Delivery:
@@ -293,6 +350,26 @@ def there_twice(claimed: Claimed) -> DissemError:
     )
 
 
+def anothers(claimed: Claimed, outcome: Outcome) -> DissemError:
+    """What a person is told when the platform's answer names a post that belongs to another delivery."""
+    return DissemError(
+        "{channel} answered with a post that another delivery has already: {id}",
+        hint="Look there. If it is there: dissem delivery resolve {delivery} --published URL. "
+        "If not: dissem delivery resolve {delivery} --absent",
+        channel=claimed.channel.name,
+        id=outcome.receipt.id if outcome.receipt else "–",
+        delivery=claimed.delivery.id,
+    )
+
+
+def _patience() -> Iterator[float]:
+    """Seconds between two tries to write, growing to two."""
+    wait = 0.05
+    while True:
+        yield wait
+        wait = min(wait * 2, 2.0)
+
+
 def keep_receipt(session: Session, claimed: Claimed, receipt: Receipt, now: datetime) -> None:
     """The proof for one part; a receipt still processing is kept too and becomes public later."""
     public = now if receipt.stage is Stage.PUBLIC else None
@@ -307,6 +384,7 @@ def keep_receipt(session: Session, claimed: Claimed, receipt: Receipt, now: date
             part_id=claimed.part.id or 0,
             delivery_id=claimed.delivery.id or 0,
             channel_id=claimed.channel.id or 0,
+            account=claimed.delivery.account or "",
             fingerprint=fingerprint(Post.thawed(claimed.part.post, Anywhere())),
             published=public,
             **values,
@@ -318,7 +396,11 @@ def pause(session: Session, installation: Installation, channel: Channel, error:
     """Stop a channel whose account may not act; said once, however many deliveries wait."""
     changed = session.execute(
         update(Channel)
-        .where(col(Channel.id) == channel.id, col(Channel.state) == ChannelState.ACTIVE)
+        .where(
+            col(Channel.id) == channel.id,
+            col(Channel.state) == ChannelState.ACTIVE,
+            col(Channel.version) == channel.version,  # not a channel that was mended meanwhile
+        )
         .values(state=ChannelState.PAUSED, reason=error.reason())
     )
     if changed.rowcount == 1:  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, update
+from sqlalchemy import ColumnElement, and_, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
@@ -114,7 +114,7 @@ class Claims:
                     col(Delivery.state).in_(LOOKED_UP),
                     Delivery.next_at <= now,
                     or_(col(Delivery.lease_until).is_(None), col(Delivery.lease_until) <= now),
-                    Channel.state == ChannelState.ACTIVE,
+                    _may_act(),
                     col(Channel.id).not_in(blocked),
                 )
                 .order_by(col(Delivery.next_at))
@@ -132,7 +132,8 @@ class Claims:
     def _to_publishing(
         self, session: Session, chosen: Sequence[Delivery], now: datetime, taken: float
     ) -> list[Claimed]:
-        useful = [d for d in chosen if not _too_late(session, d, now) and not _outlived(session, d, now)]
+        sent_by = now + self.timing.send_deadline + self.timing.request
+        useful = [d for d in chosen if not _too_late(session, d, now) and not _outlived(session, d, sent_by)]
         allowed = self._through_the_gate(session, useful, now)
         lease = now + self.timing.send_deadline + self.timing.request + self.timing.margin
         for delivery in allowed:
@@ -186,6 +187,11 @@ class Anywhere(dict[str, Path]):
         return Path(key)
 
 
+def _may_act() -> ColumnElement[bool]:
+    """The channel is not paused, and it is known whose account it is."""
+    return and_(col(Channel.state) == ChannelState.ACTIVE, col(Channel.account).is_not(None))
+
+
 def _lanes(
     session: Session, now: datetime, limit: int, blocked: Collection[int], full: Collection[str]
 ) -> list[tuple[Delivery, str]]:
@@ -217,7 +223,7 @@ def _lanes(
             .where(
                 Delivery.id == head,
                 Delivery.state == State.WAITING,
-                Channel.state == ChannelState.ACTIVE,
+                _may_act(),
                 or_(col(Channel.free_at).is_(None), col(Channel.free_at) <= now),
                 col(Channel.id).not_in([*blocked, *(d.channel_id for d, _ in found)]),
                 col(Channel.host).not_in(full),
@@ -251,7 +257,8 @@ def _to_prepare(session: Session, now: datetime, limit: int, blocked: Collection
             Delivery.state == State.WAITING,
             col(Delivery.ready).is_(False),
             Delivery.next_at <= now,
-            Channel.state == ChannelState.ACTIVE,
+            _may_act(),
+            or_(col(Channel.free_at).is_(None), col(Channel.free_at) <= now),
             col(Channel.id).not_in(blocked),
         )
         .order_by(col(Delivery.urgent).desc(), col(Delivery.next_at))
@@ -281,9 +288,9 @@ def _missed(delivery: Delivery) -> DissemError:
     )
 
 
-def _outlived(session: Session, delivery: Delivery, now: datetime) -> bool:
-    """What was prepared at the platform has expired there: it is prepared anew."""
-    if delivery.prepared_until is None or delivery.prepared_until > now:
+def _outlived(session: Session, delivery: Delivery, sent_by: datetime) -> bool:
+    """What was prepared at the platform may have expired there when the request arrives: it is prepared anew."""
+    if delivery.prepared_until is None or delivery.prepared_until > sent_by:
         return False
     session.execute(
         update(Part)
@@ -339,8 +346,9 @@ def receipt_of(publication: Publication) -> Receipt:
     return Receipt(publication.remote_id, publication.url, tuple(publication.also), stage)
 
 
-def sweep(database: Database, *, now: datetime, limit: int = 500) -> int:
-    """Let what ran out take its course: leases of the dead, and the latest useful time. Answers how many rows moved."""
+def sweep(database: Database, timing: Timing, *, now: datetime, limit: int = 500) -> int:
+    """Let what ran out take its course: leases of the dead, the latest useful time, and what nobody could tell for too
+    long, also where the channel is paused. Answers how many rows moved."""
     with database.write() as session:
         over = session.exec(
             _locked(
@@ -359,9 +367,30 @@ def sweep(database: Database, *, now: datetime, limit: int = 500) -> int:
         ).all()
         for delivery in late:
             _too_late(session, delivery, now)
-        if over or late:
+        stuck = session.exec(_locked(_past_bound(timing, now).limit(limit))).all()
+        for delivery in stuck:
+            advance(session, delivery, Evidence.BOUND_PASSED, now=now, reason=_nobody_told(delivery).reason())
+        moved = len(over) + len(late) + len(stuck)
+        if moved:
             ring(session)
-        return len(over) + len(late)
+        return moved
+
+
+def _past_bound(timing: Timing, now: datetime) -> Any:
+    """Deliveries that are unknown or processing for longer than their bound, and in nobody's hand."""
+    unknown = (col(Delivery.state) == State.UNKNOWN) & (col(Delivery.since) < now - timing.unknown_bound)
+    processing = (col(Delivery.state) == State.PROCESSING) & (col(Delivery.since) < now - timing.processing_bound)
+    free = or_(col(Delivery.lease_until).is_(None), col(Delivery.lease_until) <= now)
+    return select(Delivery).where(or_(unknown, processing), free)
+
+
+def _nobody_told(delivery: Delivery) -> DissemError:
+    return DissemError(
+        "The platform could not be asked in all this time whether it is there.",
+        hint="Look there. If it is there: dissem delivery resolve {delivery} --published URL. "
+        "If not: dissem delivery resolve {delivery} --absent",
+        delivery=delivery.id,
+    )
 
 
 def _lease_over(session: Session, delivery: Delivery, now: datetime) -> None:
@@ -408,24 +437,26 @@ def renew(database: Database, *, owner: str, fences: Mapping[int, int], lease: t
             )
 
 
-def next_moment(session: Session) -> datetime | None:
-    """When the next delivery of an active channel has something to do, or a lease ends."""
+def next_moment(session: Session, after: datetime | None = None) -> datetime | None:
+    """When the next delivery of an active channel has something to do, or a lease ends; *after* an instant if given."""
     moments = (
-        _least(session, Delivery.next_at, col(Delivery.state) == State.WAITING),
-        _least(session, Delivery.next_at, col(Delivery.state).in_(LOOKED_UP)),
-        session.exec(select(func.min(Delivery.lease_until)).where(col(Delivery.state).in_(IN_HAND))).one(),
+        _least(session, Delivery.next_at, col(Delivery.state) == State.WAITING, after),
+        _least(session, Delivery.next_at, col(Delivery.state).in_(LOOKED_UP), after),
+        _least(session, Delivery.lease_until, col(Delivery.state).in_(IN_HAND), after, paused=True),
     )
     return min((m for m in moments if m), default=None)
 
 
-def _least(session: Session, column: Any, state: ColumnElement[bool]) -> datetime | None:
-    return session.exec(
-        select(column)
-        .join(Channel, col(Channel.id) == Delivery.channel_id)
-        .where(state, Channel.state == ChannelState.ACTIVE)
-        .order_by(column)
-        .limit(1)
-    ).first()
+def _least(
+    session: Session, column: Any, state: ColumnElement[bool], after: datetime | None, *, paused: bool = False
+) -> datetime | None:
+    query = select(column).where(state, column.is_not(None)).order_by(column).limit(1)
+    if after is not None:
+        query = query.where(column > after)
+    if not paused:
+        query = query.join(Channel, col(Channel.id) == Delivery.channel_id).where(_may_act())
+    found: datetime | None = session.exec(query).first()
+    return found
 
 
 def busy_until(session: Session, horizon: datetime) -> bool:
@@ -435,7 +466,7 @@ def busy_until(session: Session, horizon: datetime) -> bool:
     found = session.exec(
         select(Delivery.id)
         .join(Channel, col(Channel.id) == Delivery.channel_id)
-        .where(or_(soon, doubt), Channel.state == ChannelState.ACTIVE)
+        .where(or_(soon, doubt), _may_act())
         .limit(1)
     ).first()
     return found is not None

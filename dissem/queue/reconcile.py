@@ -51,6 +51,7 @@ def look(carrier: Carrier, claimed: Claimed) -> None:
             ring(session)
     except Lost:
         return
+    carrier.close_media(claimed, outcome)
 
 
 def _unable(error: Exception, claimed: Claimed) -> Outcome:
@@ -64,7 +65,7 @@ def _unable(error: Exception, claimed: Claimed) -> Outcome:
 def _confirm(carrier: Carrier, claimed: Claimed) -> tuple[Outcome, Situation]:
     with carrier.installation.database.read() as session:
         kept = session.exec(select(Publication).where(Publication.part_id == claimed.part.id)).one()
-    receipt = carrier.installation.adapters.of(claimed.channel).confirm(receipt_of(kept))
+    receipt = carrier.adapter_of(claimed).confirm(receipt_of(kept))
     outcome = Outcome.of_receipt(receipt)
     if outcome.evidence is Evidence.ACCEPTED:
         outcome = Outcome(Evidence.LATER)
@@ -72,7 +73,7 @@ def _confirm(carrier: Carrier, claimed: Claimed) -> tuple[Outcome, Situation]:
 
 
 def _find(carrier: Carrier, claimed: Claimed) -> tuple[Outcome, Situation]:
-    adapter = carrier.installation.adapters.of(claimed.channel)
+    adapter = carrier.adapter_of(claimed)
     post = Post.thawed(claimed.part.post, Anywhere(), claimed.before)
     certainty = adapter.certainty(post)
     attempts = _attempts(carrier, claimed)
@@ -128,7 +129,9 @@ def _judged(carrier: Carrier, claimed: Claimed, found: Sequence[Receipt]) -> Out
     with carrier.installation.database.read() as session:
         others = session.exec(
             select(Publication.remote_id).where(
-                Publication.channel_id == claimed.channel.id, Publication.part_id != claimed.part.id
+                Publication.channel_id == claimed.channel.id,
+                Publication.account == (claimed.delivery.account or ""),
+                Publication.part_id != claimed.part.id,
             )
         )
         taken = set(others)
@@ -178,7 +181,7 @@ def _values(carrier: Carrier, claimed: Claimed, outcome: Outcome, now: datetime)
     if outcome.error:
         values["reason"] = outcome.error.reason()
     if outcome.evidence is Evidence.ABSENT:
-        adapter = carrier.installation.adapters.of(claimed.channel)
+        adapter = carrier.adapter_of(claimed)
         counted = _past_settling(carrier, claimed, adapter)
         again = _settled(carrier, claimed, adapter)
         values["absences"] = 0 if again else delivery.absences + counted

@@ -11,6 +11,7 @@ from pydantic import SecretStr, ValidationError
 from dissem.channels.adapter import Adapter
 from dissem.channels.network import Network
 from dissem.channels.registry import adapter_class
+from dissem.config import MEANING, what_is_wrong, what_it_is
 from dissem.errors import WrongInput
 from dissem.models import Channel
 from dissem.store.vault import Vault
@@ -41,8 +42,14 @@ class Adapters:
 
     def _make(self, channel: Channel) -> Adapter:
         kind = adapter_class(channel.platform)
-        settings = validated(kind, {**self._placed(channel.settings), **self.opened(channel)})
-        return kind(settings, network=self._network, account=channel.account or "")
+        settings = validated(kind, {**channel.settings, **self.opened(channel)})
+        return self.made(kind, settings, account=channel.account or "")
+
+    def made(self, kind: type[Adapter], settings: Any, account: str = "") -> Adapter:
+        """An adapter with *settings*. A relative `folder` is meant from the installation's, wherever we run."""
+        folder = getattr(settings, "folder", "")
+        placed = settings.model_copy(update={"folder": str(self._home / folder)}) if folder else settings
+        return kind(placed, network=self._network, account=account)
 
     def opened(self, channel: Channel) -> dict[str, str]:
         """The secrets of *channel* in clear, for an adapter's settings alone."""
@@ -50,11 +57,6 @@ class Adapters:
             field: self._vault.open(sealed, table=TABLE, row=channel.id or 0, field=field)
             for field, sealed in channel.secrets.items()
         }
-
-    def _placed(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """A relative `folder` is meant from the installation's folder, wherever the command runs."""
-        folder = settings.get("folder")
-        return {**settings, "folder": str(self._home / folder)} if folder else dict(settings)
 
     def seal(self, channel: Channel, secrets: Mapping[str, str]) -> dict[str, str]:
         """*secrets* sealed for the row of *channel*, which must have its number."""
@@ -77,14 +79,21 @@ def validated(kind: type[Adapter], values: Mapping[str, Any]) -> Any:
         first = error.errors(include_input=False, include_url=False)[0]
         name = ".".join(str(step) for step in first["loc"])
         known = ", ".join(kind.Settings.model_fields)
+        meaning = what_it_is(kind.Settings.model_fields.get(name))
         if first["type"] == "extra_forbidden":
             text, hint = "{platform} has no setting {name}.", "It knows: {known}."
         elif first["type"] == "missing":
             text, hint = "{platform} needs the setting {name}.", ""
         else:
-            text, hint = "The setting {name} of {platform} cannot be used: {why}", ""
+            text, hint = "The setting {name} of {platform} cannot be used: {why}", MEANING if meaning else ""
         raise WrongInput(
-            text, hint=hint, platform=kind.platform, name=name, known=known, why=str(first["msg"])
+            text,
+            hint=hint,
+            platform=kind.platform,
+            name=name,
+            known=known,
+            why=what_is_wrong(first),
+            meaning=meaning,
         ) from None  # the cause would repeat the value
 
 

@@ -40,7 +40,7 @@ class Bell:
         self._seen = 0
 
     def wait(self, longest: timedelta, stop: Any) -> None:
-        """Wait until something was or may have been written elsewhere, *stop* (an Event) is set, or *longest* passed."""
+        """Wait until something was, or may have been, written elsewhere, *stop* is set, or *longest* is over."""
         end = time.monotonic() + max(longest.total_seconds(), 0)
         while not stop.is_set() and (left := end - time.monotonic()) > 0:
             if self._heard(min(left, self._step), stop):

@@ -20,6 +20,7 @@ from dissem.errors import Broken, Conflict
 
 HEAD = "0001"  # the newest migration; a test holds it equal to what the folder says
 BUSY = 5.0  # seconds a writer waits for another
+LAST_BACKUP = "Stop the daemon and bring back the last backup; docs/running.md tells what to look at first."
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON", "secure_delete=ON")
 
@@ -32,10 +33,10 @@ class Database:
         self.is_sqlite = url.startswith("sqlite")
         options: dict[str, Any] = {"pool_size": connections, "max_overflow": connections, "pool_timeout": 30}
         if self.is_sqlite:
-            self.engine = create_engine(url, connect_args={"timeout": busy, "check_same_thread": False}, **options)
+            self.engine = create_engine(url, creator=lambda: self._connect_sqlite(busy), **options)
             _teach_sqlite(self.engine)
         else:
-            self.engine = create_engine(url, pool_pre_ping=True, **options)
+            self.engine = _postgresql(url, options)
         self._writer = self.engine.execution_options(writing=True)
         self._reader = (
             self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
@@ -46,21 +47,31 @@ class Database:
         """The database file, None for PostgreSQL."""
         return Path(str(self.engine.url.database)) if self.is_sqlite else None
 
+    def create(self) -> None:
+        """Make an empty SQLite file where there is none. Nothing else does: a lost file is not to be taken for an
+        installation in which nothing was ever published."""
+        if self.file:
+            self.file.touch(mode=0o600)
+
+    def _connect_sqlite(self, busy: float) -> sqlite3.Connection:
+        file = f"{Path(str(self.file)).absolute().as_uri()}?mode=rw"
+        return sqlite3.connect(file, uri=True, timeout=busy, check_same_thread=False)
+
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that sees one moment and changes nothing."""
-        with _explained(), Session(self._reader, expire_on_commit=False, autoflush=False) as session:
+        with self._explained(), Session(self._reader, expire_on_commit=False, autoflush=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session committed as one at the end, or rolled back by any error."""
-        with _explained(), Session(self._writer, expire_on_commit=False) as session, session.begin():
+        with self._explained(), Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
 
     def version(self) -> str | None:
         """Its migration, None if it has no tables yet."""
-        with _explained(), self.engine.connect() as connection:
+        with self._explained(), self.engine.connect() as connection:
             if not connection.dialect.has_table(connection, "alembic_version"):
                 return None
             found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
@@ -84,6 +95,20 @@ class Database:
     def close(self) -> None:
         self.engine.dispose()
 
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Database trouble as one sentence; what is ours (a key that was violated) stays for the caller."""
+        try:
+            yield
+        except DBAPIError as error:
+            if self.file and not self.file.exists():
+                raise _missing(self.file) from error
+            said = str(error.orig).lower()
+            for sign, explained in _TROUBLE:
+                if sign in said:
+                    raise copy(explained) from error
+            raise
+
 
 def is_writing(session: Session) -> bool:
     """Whether *session* was opened to write, so that rows may be locked in it."""
@@ -103,19 +128,24 @@ def _teach_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Database trouble as one sentence; what is ours (a key that was violated) stays for the caller."""
+def _postgresql(url: str, options: dict[str, Any]) -> Engine:
     try:
-        yield
-    except DBAPIError as error:
-        said = str(error.orig).lower()
-        for sign, explained in _TROUBLE:
-            if sign in said:
-                raise copy(explained) from error
-        raise
+        return create_engine(url, pool_pre_ping=True, **options)
+    except ImportError as error:
+        raise Broken(
+            "PostgreSQL needs the package psycopg, which is not installed.", hint="Run: pip install 'dissem[postgres]'"
+        ) from error
 
 
+def _missing(file: Path) -> Broken:
+    return Broken(
+        "The database {file} is missing.",
+        hint=LAST_BACKUP,
+        file=file,
+    )
+
+
+_LOGIN = "Are address, user and password in database.url right, and is the database there?"
 _TROUBLE = (
     ("database is locked", Conflict("The database is busy.", hint="Somebody else is writing; try again in a moment.")),
     ("readonly", Broken("The database cannot be written.", hint="Check owner and rights of the data folder.")),
@@ -124,9 +154,13 @@ _TROUBLE = (
         "unable to open",
         Broken("The database cannot be opened.", hint="Is the data folder there, and yours?"),
     ),
-    ("malformed", Broken("The database file is damaged.", hint="Stop the daemon and restore the last backup.")),
-    ("not a database", Broken("The database file is damaged.", hint="Stop the daemon and restore the last backup.")),
+    ("malformed", Broken("The database file is damaged.", hint=LAST_BACKUP)),
+    ("not a database", Broken("The database file is damaged.", hint=LAST_BACKUP)),
     ("disk is full", Broken("The disk is full; nothing was written.", hint="Make room on the server.")),
     ("disk i/o", Broken("The disk reports an error.", hint="Look at the server's disk before going on.")),
+    ("authentication failed", Broken("PostgreSQL refuses the login.", hint=_LOGIN)),
+    ("no password supplied", Broken("PostgreSQL refuses the login.", hint=_LOGIN)),
+    ("fatal:  database", Broken("PostgreSQL refuses the login.", hint=_LOGIN)),
+    ("failed to resolve host", Broken("PostgreSQL does not answer.", hint=_LOGIN)),
     ("connection refused", Broken("PostgreSQL does not answer.", hint="Is the database server running?")),
 )

@@ -12,6 +12,7 @@ from dissem.config import FILE, Config, load
 from dissem.store.adapters import Adapters
 from dissem.store.audit import Audit
 from dissem.store.database import Database
+from dissem.store.public import PublicMedia
 from dissem.store.vault import Vault, load_key
 
 
@@ -65,6 +66,12 @@ class Installation:
     @cached_property
     def adapters(self) -> Adapters:
         return Adapters(self.vault, Network(frozenset(self.config.network.allow_hosts)), self.home)
+
+    @cached_property
+    def public_media(self) -> PublicMedia:
+        settings = self.config.public_media
+        folder = self.home / settings.folder if settings.folder else None
+        return PublicMedia(folder, settings.url, self.vault.derive("public media"))
 
     def close(self) -> None:
         self.database.close()

@@ -66,7 +66,7 @@ def test_the_dead_ones_sending_is_unknown_never_ready_again(town: Town) -> None:
     town.claims.publishing(now=town.clock(), limit=1)
     town.clock.pass_(minutes=10)
 
-    sweep(town.installation.database, now=town.clock())
+    sweep(town.installation.database, town.installation.config.timing, now=town.clock())
 
     assert town.see(number).state is State.UNKNOWN
     assert "may be public" in told(town.see(number).reason)
@@ -79,7 +79,7 @@ def test_on_sqlite_the_next_daemon_need_not_wait_for_the_lease(town: Town) -> No
     town.claims.publishing(now=town.clock(), limit=1)
 
     end_leases(town.installation.database, now=town.clock(), but="worker-2")
-    sweep(town.installation.database, now=town.clock())
+    sweep(town.installation.database, town.installation.config.timing, now=town.clock())
 
     assert town.see(number).state is State.UNKNOWN
 
@@ -131,7 +131,7 @@ def test_two_deaths_while_preparing_hold_it(town: Town) -> None:
     for _ in range(2):
         assert town.claims.preparing(now=town.clock(), limit=1)
         town.clock.pass_(minutes=5)
-        sweep(town.installation.database, now=town.clock())
+        sweep(town.installation.database, town.installation.config.timing, now=town.clock())
 
     assert (town.see(number).state, town.see(number).held) == (State.HELD, Held.POISON)
 

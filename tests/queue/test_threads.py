@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from noticeboard import Noticeboard, Wall
 from sqlalchemy import text
-from sqlmodel import select
+from sqlmodel import Session, select
 from town import Clock, Town
 
 from dissem.channels.adapter import Account, Attachment
@@ -23,8 +23,8 @@ from dissem.compose.media import stored
 from dissem.config import Config, DaemonSection, Timing
 from dissem.errors import told
 from dissem.models import Attempt, Channel, ChannelState, State
-from dissem.queue.carry import Carrier
-from dissem.queue.claims import end_leases
+from dissem.queue.carry import Carrier, Outcome
+from dissem.queue.claims import Claimed, end_leases
 from dissem.queue.engines import threads
 from dissem.queue.engines.threads import Threads
 from dissem.store.bell import ring
@@ -33,7 +33,6 @@ from dissem.store.installation import Installation
 
 LIMIT = 20.0  # seconds; a guard, nothing here takes a tenth of it
 SOON = timedelta(milliseconds=150)
-SECOND = timedelta(seconds=1)
 
 only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 only_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -182,16 +181,19 @@ def gate() -> Iterator[Gate]:
 
 
 def test_a_delivery_is_published_at_its_time_and_not_a_tick_early(town: Town) -> None:
-    made = [town.channel(f"papan-{n}") for n in range(6)]
-    numbers = [town.delivery(channel, due=SOON + timedelta(milliseconds=17 * n)) for n, (channel, _) in enumerate(made)]
+    channel, wall = town.channel()
+
+    def late() -> timedelta:
+        number = told_at_once(town, channel, due=SOON)
+        happens(is_(town, number, State.PUBLISHED))
+        return wall.pinned[-1].at - town.see(number).due
 
     with running(engine_of(town)):
-        for number in numbers:
-            happens(is_(town, number, State.PUBLISHED))
+        measured = [late() for _ in range(3)]
+        while min(measured) > timedelta(milliseconds=100) and len(measured) < 60:  # a busy machine may need more
+            measured.append(late())
 
-    late = [wall.pinned[0].at - town.see(number).due for (_, wall), number in zip(made, numbers, strict=True)]
-    assert min(late) >= timedelta(0)
-    assert min(late) < timedelta(milliseconds=100)
+    assert timedelta(0) <= min(measured) <= timedelta(milliseconds=100)
 
 
 def test_what_another_process_schedules_wakes_the_engine_at_once(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,6 +242,23 @@ def test_a_channel_that_hangs_delays_no_other(town: Town, gate: Gate) -> None:
 
         gate.open.set()
         happens(is_(town, hanging, State.PUBLISHED))
+
+
+def test_what_waits_behind_a_hanging_one_makes_no_other_late(
+    town: Town, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for wait in ("LONGEST", "BUSY"):
+        monkeypatch.setattr(threads, wait, timedelta(hours=1))  # it must know the moment, not look around
+    slow, wall = town.channel("lambat")
+    wall.before_publish = gate
+    for _ in range(2):
+        town.delivery(slow)
+    other = town.delivery(town.channel("lain")[0], due=2 * SOON)
+
+    with running(engine_of(town)):
+        happens(is_(town, other, State.PUBLISHED))
+        assert gate.now == 1
+        gate.open.set()
 
 
 def test_a_channel_never_has_two_in_flight_however_many_engines_run(town: Town) -> None:
@@ -403,13 +422,15 @@ def test_a_locked_database_makes_it_wait_and_go_on(
     impatient = Database(town.installation.database.url, busy=0.02)
     town.installation.database.close()
     town.installation.__dict__["database"] = impatient
-    number = town.delivery(town.channel()[0], due=SOON)
+    number = town.delivery(town.channel()[0])
     other = another_process(town)
 
-    with until_idle(engine_of(town)), other.installation.database.write() as session:
-        session.execute(text("SELECT 1"))  # takes the lock
-        happens(lambda: "cannot look for work" in caplog.text)
-        assert town.see(number).state is State.WAITING
+    with ExitStack() as locked:
+        locked.enter_context(other.installation.database.write()).execute(text("SELECT 1"))  # takes the lock
+        with until_idle(engine_of(town)):
+            happens(lambda: "cannot look for work" in caplog.text)
+            assert town.see(number).state is State.WAITING
+            locked.close()
 
     assert town.see(number).state is State.PUBLISHED
     other.installation.close()
@@ -455,15 +476,14 @@ def test_until_idle_does_not_take_a_database_that_is_away_for_an_empty_one(
 
 
 class Forgetful(Carrier):
-    """Fails to write down the first outcome."""
+    """Cannot write down the outcome of one delivery."""
 
-    forgets = True
+    forgets = 0
 
-    def record(self, *arguments: Any) -> None:
-        if self.forgets:
-            self.forgets = False
+    def record(self, session: Session, claimed: Claimed, outcome: Outcome) -> None:
+        if claimed.delivery.id == self.forgets and claimed.attempt:
             raise OSError("the disk is gone")
-        super().record(*arguments)
+        super().record(session, claimed, outcome)
 
 
 def test_an_outcome_that_could_not_be_written_is_looked_up_later(
@@ -472,9 +492,11 @@ def test_an_outcome_that_could_not_be_written_is_looked_up_later(
     monkeypatch.setattr(threads, "LONGEST", timedelta(milliseconds=20))
     channel, wall = town.channel()
     number = town.delivery(channel)
-    other = town.delivery(town.channel("lain")[0], due=SOON)
+    other = town.delivery(town.channel("lain")[0])
+    carrier = Forgetful(town.installation)
+    carrier.forgets = number
 
-    with running(engine_of(town, carrier=Forgetful(town.installation))):
+    with running(engine_of(town, carrier=carrier)):
         happens(lambda: "could not be written down" in caplog.text)
         assert town.see(number).state is State.PUBLISHING
         happens(is_(town, other, State.PUBLISHED))

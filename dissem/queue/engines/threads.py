@@ -88,7 +88,7 @@ class Threads(Engine):
         if self._swept and abs(now - self._swept) < LONGEST:  # also after the clock was set back
             return 0
         self._swept = now
-        return claiming.sweep(self.database, now=now)
+        return claiming.sweep(self.database, self.installation.config.timing, now=now)
 
     def _take(self, now: datetime) -> int:
         """Claim what the pools have room for, and hand it to them."""
@@ -145,12 +145,14 @@ class Threads(Engine):
             self._renewed = now
 
     def _pause(self, now: datetime) -> timedelta:
+        """Until the next moment. What is due already and waits for its lane must not make others late."""
         with self.database.read() as session:
-            moments = (claiming.next_moment(session), self.carrier.breakers.next_probe())
-        nearest = min((m for m in moments if m), default=now + LONGEST)
-        if nearest <= now:
-            return BUSY
-        return min(nearest - now, LONGEST)
+            nearest = claiming.next_moment(session)
+            overdue = nearest is not None and nearest <= now
+            coming = claiming.next_moment(session, after=now) if overdue else nearest
+        moments = [m for m in (coming, self.carrier.breakers.next_probe()) if m]
+        longest = BUSY if overdue else LONGEST
+        return min([longest, *(max(m - now, timedelta(0)) for m in moments)]) or BUSY
 
     def _idle(self) -> bool:
         if any(pool.in_hand() for pool in self._pools):

@@ -33,6 +33,9 @@ def upgrade() -> None:
         sa.Column("mac", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    with op.batch_alter_table("audit_entry", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_audit_entry_object"), ["object"], unique=False)
+
     op.create_table(
         "daemon",
         sa.Column("owner", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -460,6 +463,7 @@ def upgrade() -> None:
         sa.Column("part_id", sa.Integer(), nullable=False),
         sa.Column("delivery_id", sa.Integer(), nullable=False),
         sa.Column("channel_id", sa.Integer(), nullable=False),
+        sa.Column("account", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("remote_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("also", DOCUMENT, nullable=False),
         sa.Column("url", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
@@ -480,7 +484,7 @@ def upgrade() -> None:
             ["part.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("channel_id", "remote_id", name="one_delivery_a_post"),
+        sa.UniqueConstraint("channel_id", "account", "remote_id", name="one_delivery_a_post"),
         sa.UniqueConstraint("part_id"),
     )
     with op.batch_alter_table("publication", schema=None) as batch_op:
