@@ -5,17 +5,20 @@ An unknown key is refused with a suggestion; a wrong value is named by its place
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
 from dissem import clock
 from dissem.errors import DissemError, NotFound, WrongInput
+from dissem.i18n import _
 
 FILE = "config.toml"
 
@@ -33,6 +36,25 @@ def _zone_name(value: str) -> str:
     except WrongInput as error:
         raise ValueError(str(error)) from error
 
+
+def _postgresql(value: Any) -> Any:
+    """The address with the driver that dissem speaks; a plain postgresql:// is the same. The value may be a secret."""
+    if not isinstance(value, str) or not value:
+        return value
+    scheme, mark, rest = value.strip().partition("://")
+    if not mark or scheme not in _POSTGRESQL or not _is_address(value.strip()):
+        raise ValueError(_("It is not a PostgreSQL address, as postgresql+psycopg://user@host/database."))
+    return f"{_POSTGRESQL[0]}://{rest}"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return urlsplit(text).port != 0  # a port that is no number is an error
+    except ValueError:
+        return False
+
+
+_POSTGRESQL = ("postgresql+psycopg", "postgresql", "postgres")
 
 Span = Annotated[timedelta, BeforeValidator(_span), PlainSerializer(clock.show_span)]
 
@@ -52,7 +74,9 @@ class Office(Section):
 
 
 class DatabaseSection(Section):
-    url: str = Field("", description="PostgreSQL address; empty: SQLite in the data folder")
+    url: Annotated[str, BeforeValidator(_postgresql)] = Field(
+        "", description="PostgreSQL address; empty: SQLite in the data folder"
+    )
 
 
 class Data(Section):
@@ -65,6 +89,13 @@ class Secrets(Section):
 
 class NetworkSection(Section):
     allow_hosts: tuple[str, ...] = Field((), description="hosts that may be private or plain http, beside public https")
+
+
+class PublicMedia(Section):
+    """A folder that a web server shows, for platforms that fetch pictures themselves."""
+
+    folder: str = Field("", description="folder for files a platform is about to fetch; empty: there is none")
+    url: str = Field("", description="public https address at which a web server shows that folder")
 
 
 class DaemonSection(Section):
@@ -115,6 +146,7 @@ class Config(BaseModel):
     data: Data = Data()
     secrets: Secrets = Secrets()
     network: NetworkSection = NetworkSection()
+    public_media: PublicMedia = PublicMedia()
     daemon: DaemonSection = DaemonSection()
     windows: Windows = Windows()
     timing: Timing = Timing()
@@ -152,7 +184,9 @@ def load(file: Path, environ: Mapping[str, str] = os.environ) -> tuple[Config, d
     except (OSError, UnicodeDecodeError) as error:
         raise WrongInput("{file} cannot be read.", file=file) from error
     except tomllib.TOMLDecodeError as error:
-        raise WrongInput("{file} is not valid TOML: {why}.", file=file, why=error) from error
+        raise WrongInput(
+            "{file} is not valid TOML: {why}.", hint=TOML_HINT, file=file, why=toml_place(error)
+        ) from error
     origins = {f"{s}.{k}": FILE for s, table in data.items() if isinstance(table, dict) for k in table}
     for section, key, variable in _variables(environ):
         data.setdefault(section, {})[key] = _typed(section, key, environ[variable])
@@ -160,7 +194,7 @@ def load(file: Path, environ: Mapping[str, str] = os.environ) -> tuple[Config, d
     try:
         return Config.model_validate(data), origins
     except ValidationError as error:
-        raise _complaint(error, file) from None  # the cause would repeat the value
+        raise _complaint(error, file, origins) from None  # the cause would repeat the value
 
 
 def _variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
@@ -182,15 +216,78 @@ def _typed(section: str, key: str, text: str) -> Any:
     return [part.strip() for part in text.split(",") if part.strip()] if isinstance(default, tuple) else text
 
 
-def _complaint(error: ValidationError, file: Path) -> DissemError:
+def _complaint(error: ValidationError, file: Path, origins: Mapping[str, str]) -> DissemError:
     first = error.errors(include_input=False, include_url=False)[0]
     place = [str(step) for step in first["loc"]]
-    if first["type"] != "extra_forbidden":
-        why = str(first["msg"]).removeprefix("Value error, ")
-        return WrongInput("{file}: {key} cannot be used: {why}", file=file, key=".".join(place), why=why)
+    key = ".".join(place)
     known: Any = section_fields(Config.model_fields[place[0]].annotation) if len(place) > 1 else Config.model_fields
+    if first["type"] != "extra_forbidden":
+        origin = origins.get(".".join(place[:2]), FILE)
+        meaning = what_it_is(known.get(place[:2][-1]))
+        return WrongInput(
+            "{file}: {key} cannot be used: {why}",
+            hint=MEANING if meaning else "",
+            file=file if origin == FILE else origin,
+            key=key,
+            why=what_is_wrong(first),
+            meaning=meaning,
+        )
     close = get_close_matches(place[-1], list(known), 1)
     hint = "Did you mean {close}?" if close else "Remove it; config.example.toml lists every setting."
     return WrongInput(
-        "{file}: there is no setting {key}.", hint=hint, file=file, key=".".join(place), close=close[0] if close else ""
+        "{file}: there is no setting {key}.", hint=hint, file=file, key=key, close=close[0] if close else ""
     )
+
+
+# What is wrong with a value or a file, in our words
+
+
+MEANING = "Meaning: {meaning}"
+TOML_HINT = "See that every text stands in quotes and every bracket is closed."
+
+# By pydantic's name of what is wrong, "_type" and "_parsing" left out; the places are its own.
+_WRONG = {
+    "int": "It is not a whole number.",
+    "int_from_float": "It is not a whole number.",
+    "float": "It is not a number.",
+    "finite_number": "It is not a number.",
+    "bool": "It is neither true nor false.",
+    "greater_than": "It is not above {gt}.",
+    "greater_than_equal": "It is below {ge}.",
+    "less_than": "It is not below {lt}.",
+    "less_than_equal": "It is above {le}.",
+    "string": "It is not a text.",
+    "string_too_short": "It is too short.",
+    "string_too_long": "It is too long.",
+    "string_pattern_mismatch": "It is not written as it should be.",
+    "literal_error": "Possible: {expected}.",
+    "enum": "Possible: {expected}.",
+    "list": "It is not a list.",
+    "tuple": "It is not a list.",
+    "dict": "It is not a table of settings.",
+    "model": "It is not a table of settings.",
+    "time_delta": "It is not a span of time.",
+}
+
+
+def what_is_wrong(wrong: Any) -> str:
+    """Why pydantic refuses a value, in the reader's language and without the value. *wrong*: one of its `errors()`."""
+    values = dict(wrong.get("ctx") or {})
+    if wrong["type"] == "value_error":
+        return _(str(values["error"]))
+    values["expected"] = ", ".join(re.findall("'([^']*)'", str(values.get("expected", ""))))
+    kind = wrong["type"].removesuffix("_type").removesuffix("_parsing")
+    return _(_WRONG.get(kind, "It is not of the right kind."), **values)
+
+
+def what_it_is(field: Any) -> str:
+    """What a setting means, in the reader's language; empty if that is not said. *field*: pydantic's, or None."""
+    return _(getattr(field, "description", None) or "")
+
+
+def toml_place(error: tomllib.TOMLDecodeError, *, above: int = 0) -> str:
+    """Where a text is no TOML, in our words; *above* is how many lines of the file stand above that text."""
+    found = re.search(r"line (\d+), column (\d+)", str(error))
+    if found is None:
+        return _("at its end")
+    return _("line {line}, column {column}", line=int(found[1]) + above, column=int(found[2]))

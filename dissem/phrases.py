@@ -10,7 +10,7 @@ and the rules of `_GRAMMAR` eat them from left to right. What no rule eats is an
 
 Taken as written: `jam 7` is 07.00. An hour without a day is today's, and refused when over. A day without a year (or
 `tanggal 5` without a month) is the next one, today included. `2 jam lagi` ends on a full minute, never early.
-`akhir bulan` is the last day of the month.
+`akhir bulan` is the last day of the month. `sekarang`, `segera` and `now` are the next full second.
 """
 
 import re
@@ -73,7 +73,8 @@ def understand(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
     phrase = _read(_tokens(text), quotable(text, _LONGEST))
     meaning = phrase.meaning
     if meaning.delay is not None:
-        return _full_minute(now + _alone(phrase, meaning.delay))
+        unit = timedelta(minutes=1) if meaning.delay else timedelta(seconds=1)
+        return _full(unit, now + _alone(phrase, meaning.delay))
     day = _day(phrase, now, zone)
     instant = _instant(phrase, day, _time(phrase), meaning.zone or zone)
     if meaning.ahead or not phrase.said.keys() & {"day", "weekday"}:
@@ -139,6 +140,8 @@ _SAME = {  # one word of the common vocabulary (or two) ← other ways to say it
     "jumat": "jum'at jum’at friday fri",
     "sabtu": "saturday sat",
     "ahad": "sunday sun",
+    "sekarang": "now immediately",
+    "kemarin": "yesterday",
     "hari ini": "today",
     "besok": "esok tomorrow",
     "pagi": "morning",
@@ -242,6 +245,10 @@ def _delay(match: re.Match[str]) -> Meaning:
     if not delay:
         raise ValueError("no delay at all")
     return Meaning(delay=delay)
+
+
+def _at_once(match: re.Match[str]) -> Meaning:
+    return Meaning(delay=timedelta(0))
 
 
 def _days_ahead(match: re.Match[str]) -> Meaning:
@@ -353,6 +360,15 @@ def _midnight(piece: str) -> WrongInput:
     )
 
 
+def _past(piece: str) -> WrongInput:
+    return WrongInput(
+        '"{piece}" is past.',
+        hint='Write a day and an hour to come, as in "{example}".',
+        piece=quotable(piece),
+        example=EXAMPLE,
+    )
+
+
 _AT = "(?:jam|pukul)"
 _HOURS = "(?:jam|hours)"
 _WEEKS = "(?:pekan|minggu)"
@@ -369,10 +385,12 @@ _SPAN = (
 _TRAPS: tuple[tuple[str, Callable[[str], WrongInput]], ...] = (
     (rf"malam (?:{_WEEKDAY}|{_NN} m\d\d|{_NN}/\S+|{_NN}[.-]{_NN}[.-]\d{{4}}|\d{{4}}-\S+)", _eve),
     ("tengah malam", _midnight),
+    (rf"kemarin(?: dulu)?|(?:{_WEEKDAY}|{_WEEKS}|bulan|tahun) (?:lalu|kemarin)|tadi(?: {_NAMED_PART})?", _past),
 )
 # Tried in this order at every place, so that a longer reading comes before the shorter one it begins with.
 _GRAMMAR: tuple[tuple[str, Callable[[re.Match[str]], Meaning]], ...] = (
     (r"\d{4}-\d\d-\d\dT\S+", _iso),
+    ("sekarang(?: juga)?|segera|secepatnya", _at_once),
     (rf"{_SPAN} lagi", _delay),
     (rf"in {_SPAN}", _delay),
     (rf"(?P<n>{_N}) (?P<unit>hari|{_WEEKS}) lagi", _days_ahead),
@@ -461,9 +479,10 @@ def _alone(phrase: Phrase, delay: timedelta) -> timedelta:
     return delay
 
 
-def _full_minute(instant: datetime) -> datetime:
-    cut = instant.astimezone(UTC).replace(second=0, microsecond=0)
-    return cut if cut == instant else cut + timedelta(minutes=1)
+def _full(unit: timedelta, instant: datetime) -> datetime:
+    """The next full minute or second, *instant* itself included."""
+    over = (instant - datetime(2000, 1, 1, tzinfo=UTC)) % unit
+    return instant.astimezone(UTC) + (unit - over if over else timedelta())
 
 
 def _day(phrase: Phrase, now: datetime, zone: ZoneInfo) -> date:
@@ -606,7 +625,7 @@ def _not_understood(piece: str) -> WrongInput:
 
 def _no_such(piece: str) -> WrongInput:
     return WrongInput(
-        'There is no "{piece}" in the calendar or on the clock.',
+        'The date or time "{piece}" does not exist.',
         hint='Write a day and an hour, as in "{example}" or 2026-08-17 09:30.',
         piece=piece,
         example=EXAMPLE,

@@ -101,6 +101,21 @@ def engagement_collect(
     return asdict(collected)
 
 
+# Logins that end
+
+
+@task(Options)
+def tokens_renew(installation: Installation, options: Options, *, now: datetime, planned: datetime) -> Detail:
+    """Renew the channels' logins that end soon, where a platform lets us."""
+    from dissem.desk.acting import Acting
+    from dissem.desk.channels import renew_ending
+
+    renewed, failed = renew_ending(Acting(installation, None, lambda: now))
+    for channel, error in failed.items():
+        raise DissemError("The login of {channel} could not be renewed: {why}", channel=channel, why=error)
+    return {"renewed": renewed}
+
+
 # The weekly report
 
 Format = Literal["html", "json", "text"]

@@ -50,6 +50,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file, to be copied."""
     file = tmp_path_factory.mktemp("template") / "dissem.db"
     database = Database(f"sqlite:///{file}")
+    database.create()
     migrate(database)
     database.close()
     return file

@@ -147,11 +147,11 @@ def test_a_job_without_a_zone_keeps_the_time_of_the_office_and_is_run_once_if_mi
     assert (job.timezone, job.if_missed) == ("Asia/Jayapura", IfMissed.ONCE)
 
 
-def test_the_shipped_job_files_are_right_and_cover_engagement_and_report() -> None:
+def test_the_shipped_job_files_are_right_and_cover_every_task() -> None:
     found = read_jobs(jobs.shipped(), Config())
 
     assert check(jobs.shipped()) == []
-    assert {job.task for job in found} == {"engagement.collect", "report.weekly"}
+    assert {job.task for job in found} == {"engagement.collect", "report.weekly", "tokens.renew"}
 
 
 @pytest.mark.parametrize(

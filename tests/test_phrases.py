@@ -59,6 +59,11 @@ PROMISED = [
 ]
 
 MORE = [
+    # at once
+    ("sekarang", "2026-11-23 08:40"),
+    ("sekarang juga", "2026-11-23 08:40"),
+    ("segera", "2026-11-23 08:40"),
+    ("now", "2026-11-23 08:40"),
     # parts of the day choose the half of the day
     ("besok pagi jam 9", "2026-11-24 09:00"),
     ("besok siang jam 1", "2026-11-24 13:00"),
@@ -164,6 +169,9 @@ REFUSED = [
     ("jam", "jam"),
     ("besok kemarin", "kemarin"),
     ("kemarin jam 9", "kemarin"),
+    ("kemarin", "kemarin"),
+    ("sekarang jam 9", "jam 9"),
+    ("besok sekarang", "sekarang"),
     ("besok 9", "9"),
     ("mungkin besok jam 9", "mungkin"),
     ("besok jam 9 atau 10", "atau"),
@@ -330,6 +338,20 @@ def test_today_is_the_day_of_the_writers_zone():
     instant = understand("besok jam 9", now=late, zone=clock.zone("WITA"))
 
     assert instant == datetime(2026, 11, 25, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("micro", "expected"), [(0, 40), (1, 41), (999_999, 41)])
+def test_now_is_the_next_full_second(micro, expected):
+    now = MONDAY.replace(second=40, microsecond=micro)
+
+    assert understand("sekarang", now=now, zone=JAKARTA) == MONDAY.replace(second=expected)
+
+
+@pytest.mark.parametrize(
+    "text", ["kemarin", "kemarin jam 9", "Senin lalu", "minggu lalu jam 9", "tadi pagi", "yesterday"]
+)
+def test_what_is_over_is_called_past_and_not_unknown(text):
+    assert str(refusal(text)).endswith("is past.")
 
 
 @pytest.mark.parametrize("text", ["2026-03-29 02:30", "2026-10-25 02:30"])

@@ -1,6 +1,8 @@
 """The database, sealed secrets and the audit record."""
 
+import shutil
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -43,6 +45,31 @@ def test_a_database_of_a_newer_dissem_is_refused(installation: Installation) -> 
 
     with pytest.raises(Broken, match="newer"):
         installation.database.require_current()
+
+
+def test_only_create_makes_a_file(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'a #% b.db'}")
+
+    with pytest.raises(Broken, match="missing"):
+        database.version()
+    assert list(tmp_path.iterdir()) == []
+    database.create()
+
+    assert database.version() is None
+    assert [file.name for file in tmp_path.glob("*.db")] == ["a #% b.db"]
+    database.close()
+
+
+def test_a_file_that_vanishes_in_use_is_missed(tmp_path: Path, sqlite_template: Path) -> None:
+    shutil.copy(sqlite_template, tmp_path / "dissem.db")
+    database = Database(f"sqlite:///{tmp_path / 'dissem.db'}")
+    database.require_current()
+    database.close()
+    (tmp_path / "dissem.db").unlink()
+
+    with pytest.raises(Broken, match="missing"), database.read() as session:
+        session.exec(select(Agency)).all()
+    assert not (tmp_path / "dissem.db").exists()
 
 
 def test_a_secret_moved_to_another_row_does_not_open(installation: Installation) -> None:

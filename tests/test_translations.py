@@ -238,11 +238,11 @@ def _is_of_a_command(message: catalogue.Message) -> bool:
     ("arguments", "sentence"),
     [
         (["relase"], "Galat: Tidak ada perintah relase.\nMaksud Anda release?"),
-        (["release", "show"], "Galat: RELEASE belum diisi.\nLihat: dissem release show --help"),
-        (["release", "show", "tiga"], "Galat: RELEASE: tiga bukan angka.\nLihat: dissem release show --help"),
+        (["release", "show"], "Galat: RILIS belum diisi.\nLihat: dissem release show --help"),
+        (["release", "show", "tiga"], "Galat: RILIS: tiga bukan angka.\nLihat: dissem release show --help"),
         (["release", "show", "3", "4"], "Galat: Bagian ini berlebih: 4\nApit teks yang berspasi dengan tanda kutip."),
         (["queue", "--limit"], "Galat: --limit memerlukan nilai."),
-        (["queue", "--limit", "0"], "Galat: --limit: 0 tidak berada dalam rentang x>=1.\nLihat: dissem queue --help"),
+        (["queue", "--limit", "0"], "Galat: --limit: 0 terlalu kecil; paling sedikit 1.\nLihat: dissem queue --help"),
         (["queue", "--limt", "5"], "Galat: Tidak ada opsi --limt.\nYang mungkin: --limit."),
     ],
 )

@@ -67,6 +67,7 @@ class Facts:
     full: bool = False  # shows the whole body as HTML instead of a shortened text
     threads: bool = False  # a long text may go on in a chain of parts
     prepares_text: bool = False  # `prepare` has steps even without attachments
+    fetches: bool = False  # takes files from a public address: those that `fetched` names have a `url`
     counts: frozenset[str] = frozenset()  # which of COUNTS it can read; others are "unavailable"
     batch: int = 1  # receipts one `measure` request can carry
     ahead: timedelta = timedelta(hours=12)  # how far before the due time `prepare` may run
@@ -219,9 +220,18 @@ class Adapter(ABC):
         """Length of *text* as the platform counts it. Counted in code points unless overridden."""
         return len(text)
 
+    @classmethod
+    def receipt_at(cls, url: str) -> Receipt | None:
+        """The receipt of the post at *url*, the address a person copied; None if its id does not stand in there."""
+        return None
+
     def certainty(self, part: Part) -> Certainty:
         """What can be known about *part* after a lost answer."""
         return Certainty.BLIND
+
+    def fetched(self, attachment: Attachment) -> bool:
+        """Whether the platform fetches this file from a public address: where it does, pictures unless overridden."""
+        return self.facts.fetches and not attachment.is_video
 
     @abstractmethod
     def check(self) -> Account:

@@ -5,6 +5,7 @@ ChannelError
 ├── Unauthorized   the account may not act (login, right, suspension, unpaid bill): the channel is paused
 ├── Throttled      the call was not executed; try again after `retry_after`
 ├── Unreachable    surely nothing became public; try again later
+│   └── Stale      what was prepared is lost at the platform: prepare it anew
 ├── NotYet         the same step again after `retry_after`; counts as no try
 └── Uncertain      it may be public already: look before trying again
 
@@ -39,6 +40,10 @@ class Throttled(ChannelError):
 
 class Unreachable(ChannelError):
     """The request certainly had no public effect."""
+
+
+class Stale(Unreachable):
+    """What was prepared has expired or was lost at the platform; the steps have to be taken anew."""
 
 
 class NotYet(ChannelError):

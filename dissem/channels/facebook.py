@@ -10,6 +10,7 @@ API: https://developers.facebook.com/docs/pages-api
 import hashlib
 import hmac
 import json
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -48,6 +49,7 @@ LISTED = (
 )
 VERTICAL = "Facebook keeps an upright video as a draft instead of showing it."
 VERTICAL_HINT = "Use a horizontal or square video, or publish it by hand as a reel."
+_POST_ADDRESS = re.compile(r"facebook\.com/(\d+_\d+)")
 
 
 class Facebook(Adapter):
@@ -73,6 +75,11 @@ class Facebook(Adapter):
         page: str = Field(pattern=r"^[\w.-]+$", description="number of the page")
         access_token: SecretStr
         app_secret: SecretStr | None = Field(None, description="where the app demands a proof with every call")
+
+    @classmethod
+    def receipt_at(cls, url: str) -> Receipt | None:
+        found = _POST_ADDRESS.search(url)
+        return Receipt(found[1], url) if found else None
 
     def certainty(self, part: Part) -> Certainty:
         return Certainty.STAGED if _video(part) else Certainty.READABLE

@@ -40,6 +40,7 @@ _MENTION = re.compile(r"(?<![\w/])@(\w+(?:[.-]\w+)*)@[\w-]+(?:\.[\w-]+)+")
 _BREAK = re.compile(r"<br\s*/?>|</p>", re.IGNORECASE)
 _ELEMENT = re.compile(r"<[^>]*>")
 _SHAPE = {"id", "url", "created_at", "content", "in_reply_to_id", "media_attachments"}  # a status in a listing
+_POST_ADDRESS = re.compile(r"https?://[^/]+/(?:@[^/]+|users/[^/]+/statuses)/(\w+)/?$")
 
 
 class Mastodon(Adapter):
@@ -78,6 +79,11 @@ class Mastodon(Adapter):
     def length(cls, text: str) -> int:
         """Grapheme clusters; every address counts 23, a mention without its server."""
         return letters.count(_MENTION.sub(r"@\1", _ADDRESS.sub("x" * PER_URL, text)))
+
+    @classmethod
+    def receipt_at(cls, url: str) -> Receipt | None:
+        found = _POST_ADDRESS.match(url)
+        return Receipt(found[1], url) if found else None
 
     def certainty(self, part: Part) -> Certainty:
         """Readable whatever the key promises: several servers ignore it."""

@@ -6,6 +6,7 @@ API: https://core.telegram.org/bots/api
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import IO, Any
@@ -40,6 +41,7 @@ _OF_THE_ACCOUNT = (
     "write_forbidden",
     "frozen",
 )
+_POST_ADDRESS = re.compile(r"https?://t\.me/(?:c/\d+|\w+)/(\d+)")
 
 
 class Telegram(Adapter):
@@ -77,6 +79,11 @@ class Telegram(Adapter):
     def length(cls, text: str) -> int:
         """UTF-16 code units: an emoji counts two or more."""
         return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+    @classmethod
+    def receipt_at(cls, url: str) -> Receipt | None:
+        found = _POST_ADDRESS.match(url)
+        return Receipt(found[1], url) if found else None
 
     def certainty(self, part: Part) -> Certainty:
         return Certainty.BLIND

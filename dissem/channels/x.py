@@ -45,6 +45,7 @@ UNNAMED_WAIT = timedelta(minutes=15)  # the shortest window of X's limits
 PAGES = 32  # of a hundred posts: the timeline goes no further back
 ID_EPOCH = 1_288_834_974_657  # ms; the upper bits of an id are the milliseconds since
 POST = ("POST", "/2/tweets")
+_POST_ADDRESS = re.compile(r"https?://(?:x|twitter)\.com/.*/status/(\d+)")
 
 
 class X(Adapter):
@@ -77,6 +78,11 @@ class X(Adapter):
     def length(cls, text: str) -> int:
         """Weighted characters: a link is 23, an emoji 2."""
         return weight(text)
+
+    @classmethod
+    def receipt_at(cls, url: str) -> Receipt | None:
+        found = _POST_ADDRESS.match(url)
+        return Receipt(found[1], url) if found else None
 
     def certainty(self, part: Part) -> Certainty:
         return Certainty.READABLE

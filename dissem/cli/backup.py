@@ -47,7 +47,7 @@ def restore(file: Target) -> None:
     raise Conflict(
         "This version does not restore backups by itself.",
         hint="With the daemon stopped, unpack {file} by hand. Before it starts again look at every delivery due since "
-        "the backup: it may be public already.",
+        "the backup: it may be public already (docs/running.md, Backups).",
         file=file,
     )
 
@@ -70,12 +70,15 @@ def _write(opened: "Installation", target: Path) -> None:
 
 def _copy_database(opened: "Installation", copy: Path) -> None:
     """One moment of the database while others go on writing; then seen to be whole."""
-    with closing(sqlite3.connect(f"file:{opened.database.file}?mode=ro", uri=True)) as source:
+    from dissem.store.database import LAST_BACKUP
+
+    source_uri = f"{Path(str(opened.database.file)).absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(source_uri, uri=True)) as source:
         source.execute("VACUUM INTO ?", (str(copy),))
     with closing(sqlite3.connect(copy)) as made:
         (verdict,) = made.execute("PRAGMA integrity_check").fetchone()
     if verdict != "ok":
-        raise Broken("The database file is damaged.", hint="Stop the daemon and restore the last backup.")
+        raise Broken("The database file is damaged.", hint=LAST_BACKUP)
 
 
 def _settle(file: Path) -> None:

@@ -1,6 +1,7 @@
 """Commands and groups as dissem has them: help in the reader's language, the same three options everywhere, and
 groups whose files are read only when they are called."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -13,6 +14,7 @@ from typer.main import get_command
 from dissem.cli.options import everywhere
 from dissem.i18n import _
 
+_RANGE = re.compile(r"(; )?(-?\d+<=)?x[<>]=-?\d+")  # as typer writes it; who leaves it is told
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -24,6 +26,9 @@ class _Spoken:
         options["options_metavar"] = _("[OPTIONS]")
         super().__init__(*positional, **options)
         self.params: list[Any] = [*self.params, *everywhere(self.params)]
+        words = metavars()
+        for parameter in self.params:
+            parameter.metavar = words.get(parameter.metavar, parameter.metavar)
 
     def format_usage(self, context: Any, formatter: Any) -> None:
         pieces = " ".join(self.collect_usage_pieces(context))  # type: ignore[attr-defined]
@@ -42,8 +47,40 @@ class _Spoken:
         record: tuple[str, str] | None = parameter.get_help_record(context)
         if record is None:
             return None
-        text = record[1].replace("[required]", _("[required]"))
+        text = _RANGE.sub("", record[1]).removesuffix("  []").replace("[required]", _("[required]"))
         return record[0], text.replace("[default: ", _("[default: {value}]").partition("{value}")[0])
+
+
+def metavars() -> dict[str, str]:
+    """What stands for a value in help, as commands declare it → as it is read."""
+    return {
+        "CHANNEL": _("CHANNEL"),
+        "CODE": _("CODE"),
+        "DELIVERY": _("DELIVERY"),
+        "FILE": _("FILE"),
+        "FOLDER": _("FOLDER"),
+        "FORMAT": _("FORMAT"),
+        "JOB": _("JOB"),
+        "KEY=FILE": _("KEY=FILE"),
+        "KEY=VALUE": _("KEY=VALUE"),
+        "KEY=VARIABLE": _("KEY=VARIABLE"),
+        "KIND": _("KIND"),
+        "N": _("N"),
+        "NAME": _("NAME"),
+        "PLATFORM": _("PLATFORM"),
+        "[PLATFORM]...": _("[PLATFORM]..."),
+        "PORT": _("PORT"),
+        "RELEASE": _("RELEASE"),
+        "ROLE": _("ROLE"),
+        "STATE": _("STATE"),
+        "TEXT": _("TEXT"),
+        "TIME": _("TIME"),
+        "URL": _("URL"),
+        "USERNAME": _("USERNAME"),
+        "WEEK": _("WEEK"),
+        "WORD": _("WORD"),
+        "ZONE": _("ZONE"),
+    }
 
 
 class Command(_Spoken, TyperCommand):

@@ -7,7 +7,7 @@ import typer
 from dissem import i18n
 from dissem.cli import shapes
 from dissem.cli.command import Commands
-from dissem.cli.opening import desk, time_of
+from dissem.cli.opening import desk, desk_at_one_moment, time_of
 from dissem.cli.options import At, Channels, DeliveryNumber, Limit
 from dissem.cli.show import facts, fields, indented, show, table, word
 from dissem.errors import WrongInput, told
@@ -39,7 +39,7 @@ def queue(
         text = table(
             [_("No."), _("Due"), _("State"), _("Channel"), _("Title"), _("Reason")],
             [(d.id, i18n.short_moment(d.due, zone), _state(d), c.name, r.title, told(d.reason)) for d, c, r in rows],
-            empty=_("Nothing is waiting."),
+            empty=_("There is no delivery with that state.") if state else _("Nothing is waiting."),
         )
         show([shapes.delivery(d, r.id or 0, c, known.get(d.id or 0), zone) for d, c, r in rows], text)
 
@@ -80,7 +80,7 @@ def retry(number: DeliveryNumber) -> None:
 def reschedule(number: DeliveryNumber, at: At) -> None:
     from dissem.desk import schedule
 
-    with desk() as acting:
+    with desk_at_one_moment() as acting:
         moment = time_of(at, acting.installation, acting.now())
         sentence = _("Delivery {delivery} has a new time. Submit its release again.", delivery=number)
         _moved(acting, schedule.reschedule(acting, number, moment), sentence)

@@ -17,7 +17,7 @@ from dissem import clock
 from dissem.cli.show import table, word
 from dissem.errors import DissemError, NotAllowed, WrongInput
 from dissem.i18n import _, moment
-from dissem.models import Role
+from dissem.models import Kind, Role
 
 MARK = ".dissem-demo"  # a folder with this file is ours to begin anew
 MATERIAL = Path(__file__).parent.parent / "rehearsal" / "material"
@@ -25,6 +25,7 @@ MATERIAL = Path(__file__).parent.parent / "rehearsal" / "material"
 _SETTINGS = {
     "# allow_hosts = []": 'allow_hosts = ["127.0.0.1"]',
     '# look_again = "20 s"': 'look_again = "1 s"',  # the rehearsal keeps nobody waiting
+    "[public_media]\n": '[public_media]\nfolder = "public"\nurl = "{address}"\n',
 }
 
 _STORY = """\
@@ -79,8 +80,8 @@ def demo(
     """Play the whole main job against the rehearsal platforms, then say where to look."""
     home = folder.resolve()
     _fresh(home)
-    with _city() as city:
-        installation = _laid_out(home)
+    with _city() as city, _web_server(home / "public") as address:
+        installation = _laid_out(home, address)
         try:
             _play(Play(installation, city, {}), home)
         finally:
@@ -119,12 +120,10 @@ def _fresh(home: Path) -> None:
 
 @contextmanager
 def _city() -> Iterator[Any]:
-    """The stand-ins, with an account on each for two agencies."""
-    from dissem.rehearsal.city import City
+    """All stand-ins, with an account on each for two agencies where both use it."""
+    from dissem.rehearsal.city import PLATFORMS, City, standin
     from dissem.rehearsal.facebook import SAMPLE as PAGE
     from dissem.rehearsal.facebook import FacebookStandin
-    from dissem.rehearsal.mastodon import MastodonStandin
-    from dissem.rehearsal.telegram import TelegramStandin
     from dissem.rehearsal.x import XStandin
     from dissem.rehearsal.x_door import SAMPLE as USER
 
@@ -138,17 +137,44 @@ def _city() -> Iterator[Any]:
         access_token="1640000000000000002-gladiDishub",  # noqa: S106
     )
     other_page = replace(PAGE, id="104000000000002", handle="dishub.gladi", name=name, token="gladi-page-dishub")  # noqa: S106
-    city = City(
-        MastodonStandin(),
-        TelegramStandin(),
-        XStandin(accounts=(USER, other_user)),
-        FacebookStandin(accounts=(PAGE, other_page)),
-    )
+    made: dict[str, Any] = {
+        "x": XStandin(accounts=(USER, other_user)),
+        "facebook": FacebookStandin(accounts=(PAGE, other_page)),
+    }
+    city = City(*(made.get(platform) or standin(platform) for platform in PLATFORMS))
+    for platform, patience in (
+        ("instagram", "processing_polls"),
+        ("threads", "processing_polls"),
+        ("tiktok", "polls"),
+        ("youtube", "polls"),
+    ):
+        setattr(city[platform], patience, 0)  # at once: their users wait for half a minute, the demo does not
     with city:
         yield city
 
 
-def _laid_out(home: Path) -> Any:
+@contextmanager
+def _web_server(folder: Path) -> Iterator[str]:
+    """The web server of the office, which shows *folder* to platforms that fetch; answers its address."""
+    from functools import partial
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+    from threading import Thread
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            return
+
+    folder.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _laid_out(home: Path, address: str) -> Any:
     """An installation that may speak to this machine."""
     from dissem.cli.init import init
     from dissem.config import FILE
@@ -157,7 +183,7 @@ def _laid_out(home: Path) -> Any:
     init(home, admin="admin", office="Kota Padang (gladi)", timezone="Asia/Jakarta")
     settings = (home / FILE).read_text(encoding="utf-8")
     for default, ours in _SETTINGS.items():
-        settings = settings.replace(default, ours)
+        settings = settings.replace(default, ours.replace("{address}", address))
     (home / FILE).write_text(settings, encoding="utf-8")
     return Installation.open(home)
 
@@ -180,7 +206,7 @@ def _people(play: Play) -> dict[str, Any]:
 
 
 def _channels(play: Play) -> dict[str, list[str]]:
-    """Five channels for each agency; every account is asked who it is."""
+    """The channels of each agency; every account is asked who it is."""
     from dissem.desk import channels
 
     made: dict[str, list[str]] = {"kominfo": [], "dishub": []}
@@ -220,6 +246,45 @@ def _accounts(city: Any, place: int) -> Iterator[tuple[str, dict[str, str], dict
         },
     )
     yield "facebook", {"api_url": urls["facebook"], "page": page.id}, {"access_token": page.token}
+    yield from _for_pictures(city, urls) if place == 0 else _for_videos(city, urls)
+
+
+def _for_pictures(city: Any, urls: Mapping[str, str]) -> Iterator[tuple[str, dict[str, str], dict[str, str]]]:
+    """Where the first agency also is."""
+    for platform in ("instagram", "threads"):
+        account = city[platform].accounts[0]
+        yield platform, {"api_url": urls[platform], "account": account.id}, {"access_token": account.token}
+    at_bluesky, at_linkedin, at_wordpress = (city[p].accounts[0] for p in ("bluesky", "linkedin", "wordpress"))
+    hosts = {"api_url": urls["bluesky"], "video_url": urls["bluesky"], "web_url": urls["bluesky"]}
+    yield "bluesky", {**hosts, "identifier": at_bluesky.handle}, {"app_password": at_bluesky.token}
+    linkedin = {"api_url": urls["linkedin"], "organization": at_linkedin.id}
+    yield "linkedin", linkedin, {"access_token": at_linkedin.token}
+    wordpress = {"api_url": urls["wordpress"], "username": at_wordpress.handle}
+    yield "wordpress", wordpress, {"application_password": at_wordpress.token}
+    yield "webhook", {"url": city["webhook"].address}, {"signing_secret": city["webhook"].token}
+
+
+def _for_videos(city: Any, urls: Mapping[str, str]) -> Iterator[tuple[str, dict[str, str], dict[str, str]]]:
+    """Where the second agency also shows its video."""
+    youtube, tiktok = city["youtube"], city["tiktok"]
+    yield (
+        "youtube",
+        {"api_url": urls["youtube"], "token_url": urls["youtube"]},
+        {
+            "client_id": youtube.client_id,
+            "client_secret": youtube.client_secret,
+            "refresh_token": youtube.accounts[1].token,
+        },
+    )
+    yield (
+        "tiktok",
+        {"api_url": urls["tiktok"], "mode": "direct"},
+        {
+            "client_id": tiktok.door.client_key,
+            "client_secret": tiktok.door.client_secret,
+            "refresh_token": tiktok.accounts[1].refresh_token,
+        },
+    )
 
 
 def _releases(play: Play, channels: Mapping[str, Sequence[str]]) -> list[int]:
@@ -238,7 +303,7 @@ def _releases(play: Play, channels: Mapping[str, Sequence[str]]) -> list[int]:
         number = release.id or 0
         numbers.append(number)
         due = clock.utc_now() + timedelta(seconds=3)
-        schedule.schedule(play.acting(author), number, channels[agency], due)
+        schedule.schedule(play.acting(author), number, _fitting(channels[agency], release.kind), due)
         releases.submit(play.acting(author), number)
         _own_yes_is_refused(play, author, number)
         releases.approve(play.acting(approver), number)
@@ -253,6 +318,12 @@ def _releases(play: Play, channels: Mapping[str, Sequence[str]]) -> list[int]:
             )
         )
     return numbers
+
+
+def _fitting(channels: Sequence[str], kind: Kind) -> list[str]:
+    """Those of *channels* whose platform takes the release; the story's picture is too tall for Instagram."""
+    unfit = {Kind.VIDEO: (), Kind.PHOTO: ("instagram", "youtube")}.get(kind, ("youtube",))
+    return [name for name in channels if not name.startswith(unfit)]
 
 
 def _draft(play: Play, text: str) -> Any:

@@ -7,7 +7,7 @@ import typer
 from dissem import i18n
 from dissem.cli.command import Commands
 from dissem.cli.opening import desk, installation
-from dissem.cli.options import Limit
+from dissem.cli.options import LARGEST, Limit
 from dissem.cli.show import local, show, table, word
 from dissem.clock import utc_now
 from dissem.errors import told
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 
 app = Commands(_("What people did with what was published."))
 
+MOST = 1_000_000  # posts read in one go
 _SHOWN = ("views", "likes", "comments", "shares")
 
 
 @app.command("collect", help=_("Read the counts that are due, as the daemon does by itself."))
-def collect(limit: Limit = 20_000) -> None:
+def collect(
+    limit: Annotated[int, typer.Option(min=1, max=MOST, metavar="N", help=_("At most so many."))] = 20_000,
+) -> None:
     from dataclasses import asdict
 
     from dissem.engagement.collect import collect as read
@@ -49,7 +52,9 @@ def collect(limit: Limit = 20_000) -> None:
 
 @app.command("show", help=_("The newest counts of each post."))
 def show_counts(
-    release: Annotated[int | None, typer.Argument(metavar="RELEASE", help=_("Only this release."))] = None,
+    release: Annotated[
+        int | None, typer.Argument(min=1, max=LARGEST, metavar="RELEASE", help=_("Only this release."))
+    ] = None,
     limit: Limit = 50,
 ) -> None:
     from dissem.desk.proofs import measured

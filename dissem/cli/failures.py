@@ -1,5 +1,6 @@
 """Every failure as one sentence and an exit status: ours, typer's, the system's, and what nobody expected."""
 
+import errno
 import json
 import os
 import sys
@@ -28,7 +29,7 @@ def report(error: Exception) -> int:
     elif isinstance(error, typer.TyperException):
         told = as_wrong_input(error)
     elif isinstance(error, OSError) and error.strerror:
-        told = _from_the_system(error)
+        told = from_the_system(error)
     else:
         told = _unexpected(error)
     _tell(told)
@@ -37,20 +38,44 @@ def report(error: Exception) -> int:
     return told.status
 
 
-def _from_the_system(error: OSError) -> DissemError:
-    if error.filename:
-        return DissemError("{file}: {why}.", file=error.filename, why=error.strerror)
-    return DissemError("The system refuses: {why}.", why=error.strerror)
+# What the system says → our words; it speaks English, or whatever the server is set to.
+_SYSTEM = {
+    errno.ENOENT: "{file} does not exist.",
+    errno.EEXIST: "{file} is there already.",
+    errno.EISDIR: "{file} is a folder, not a file.",
+    errno.ENOTDIR: "{file} lies in something that is not a folder.",
+    errno.EACCES: "You have no right to open {file}.",
+    errno.EPERM: "You have no right to change {file}.",
+    errno.EROFS: "{file} lies on a disk that cannot be written.",
+    errno.ENOSPC: "There is no room left on the disk for {file}.",
+    errno.ENAMETOOLONG: "The name {file} is too long.",
+}
+
+
+def from_the_system(error: OSError, file: Path | None = None) -> DissemError:
+    """*error* as one of ours. *file*: as the person named it, otherwise as the system does."""
+    name = file or error.filename
+    if not name:
+        return DissemError("The system refuses: {why}.", why=error.strerror)
+    return DissemError(_SYSTEM.get(error.errno or 0, "{file}: {why}."), file=name, why=error.strerror)
 
 
 def _tell(error: DissemError) -> None:
-    message, hint = (redaction.clean(text) for text in _filled(error))
+    message, hint = _harmless(error)
     if asked().as_json:
         answer = {"error": type(error).__name__, "message": message, "hint": hint}
         sys.stderr.write(json.dumps(answer, ensure_ascii=False) + "\n")
     else:
         lines = [_("Error: {message}", message=message), hint]
         sys.stderr.write(visible("\n".join(line for line in lines if line)) + "\n")
+
+
+def _harmless(error: DissemError) -> tuple[str, str]:
+    """Sentence and hint without secrets. A hint is our own advice, so that only what fills its places is cleaned:
+    `--secret-env access_token=VARIABLE` looks like a secret and is none."""
+    message = redaction.clean(_filled(error)[0])
+    error.values = {name: redaction.clean(v) if isinstance(v, str) else v for name, v in error.values.items()}
+    return message, _filled(error)[1]
 
 
 def _filled(error: DissemError) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """`dissem init`: a new installation, or an older database brought up to date."""
 
+import glob
 import json
 import os
 import shutil
@@ -21,16 +22,16 @@ if TYPE_CHECKING:
 
 
 def init(
-    folder: Annotated[Path | None, typer.Argument(metavar="DIR", help=_("Folder of the installation."))] = None,
+    folder: Annotated[Path | None, typer.Argument(metavar="FOLDER", help=_("Folder of the installation."))] = None,
     admin: Annotated[
         str | None, typer.Option(metavar="USERNAME", help=_("Who looks after people and channels."))
     ] = None,
     name: Annotated[
-        str | None, typer.Option(metavar=_("NAME"), help=_("The admin's name, otherwise the username."))
+        str | None, typer.Option(metavar="NAME", help=_("The admin's name, otherwise the username."))
     ] = None,
-    office: Annotated[str | None, typer.Option(metavar=_("NAME"), help=_("Name of the town hall."))] = None,
+    office: Annotated[str | None, typer.Option(metavar="NAME", help=_("Name of the town hall."))] = None,
     timezone: Annotated[
-        str | None, typer.Option(metavar=_("ZONE"), help=_("Zone people write times in, as Asia/Makassar."))
+        str | None, typer.Option(metavar="ZONE", help=_("Zone people write times in, as Asia/Makassar."))
     ] = None,
 ) -> None:
     home = (folder or asked().folder or Path()).expanduser()
@@ -93,6 +94,7 @@ def _opened(home: Path) -> "Installation":
     os.umask(0o077)
     installation = Installation(home, load(home / FILE)[0])
     installation.media.mkdir(parents=True, exist_ok=True)
+    installation.database.create()
     if not (os.environ.get("DISSEM_KEY") or installation.key_file.exists()):
         if installation.database.version() is not None:
             raise Broken(
@@ -108,9 +110,23 @@ def _bring_up_to_date(installation: "Installation", version: str | None) -> None
     """Make or change the tables; a database of a newer dissem is refused."""
     from dissem.store.migrate import migrate
 
-    if version is None or version < _head():
+    if version is None or (version < _head() and _is_known(version)):
         migrate(installation.database)
+    elif version < _head():
+        raise Broken(
+            "The database is of a dissem that this one does not know (version {version}).",
+            hint="Bring it up to date with a release of dissem in between, or ask where it comes from.",
+            version=version,
+        )
     installation.database.require_current()
+
+
+def _is_known(version: str) -> bool:
+    """Whether there is a migration of that name to go on from."""
+    from dissem.store import migrate
+
+    versions = Path(migrate.__file__).parent / "migrations" / "versions"
+    return any(versions.glob(f"{glob.escape(version)}_*.py"))
 
 
 def _check_name(username: str) -> None:

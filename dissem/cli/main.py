@@ -4,6 +4,7 @@ Nothing else is imported before the language is known, because help texts are tr
 """
 
 import gc
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -45,6 +46,7 @@ def _guarded(arguments: list[str]) -> int:
     from dissem.cli import options
     from dissem.cli.root import root
 
+    _stand_in_for_closed()
     _write_anything()
     with options.asking(as_json="--json" in arguments):
         try:
@@ -60,6 +62,22 @@ def _guarded(arguments: list[str]) -> int:
     return answer if isinstance(answer, int) else 0
 
 
+class _Gone(io.TextIOBase):
+    """Standard output that was closed before we began (`dissem … >&-`): nobody reads it, as behind a broken pipe."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+def _stand_in_for_closed() -> None:
+    """A number below three that is free would be given to the next file opened, and what we say would land in it."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            while (free := os.open(os.devnull, os.O_RDWR)) < number:
+                pass
+            setattr(sys, name, _Gone() if name == "stdout" else os.fdopen(free, "r" if name == "stdin" else "w"))
+
+
 def _write_anything() -> None:
     """A sign that the terminal's encoding has not is written as its number; a command does not fail over it."""
     for stream in (sys.stdout, sys.stderr):
@@ -69,7 +87,8 @@ def _write_anything() -> None:
 
 def _quietly_gone() -> int:
     """Whoever read our output has left (`dissem queue | head`): say nothing, also not when Python ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if not isinstance(sys.stdout, _Gone):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
 
 

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +44,14 @@ def desk() -> Iterator["Acting"]:
     with installation() as opened:
         somebody = Acting(opened, known_person(opened)).somebody  # nobody: say so before anything else
         yield Acting(opened, somebody)
+
+
+@contextmanager
+def desk_at_one_moment() -> Iterator["Acting"]:
+    """The same, with a clock that stands: a time said as "now" is not past a moment later."""
+    with desk() as acting:
+        now = acting.now()
+        yield replace(acting, now=lambda: now)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperOption
 
-from dissem.errors import NotFound, WrongInput
+from dissem.errors import WrongInput
 from dissem.i18n import LANGUAGES, _
 
 
@@ -67,7 +67,7 @@ def _json() -> TyperOption:
 def _dir() -> TyperOption:
     return TyperOption(
         param_decls=["--dir"],
-        metavar=_("FOLDER"),
+        metavar="FOLDER",
         expose_value=False,
         callback=_keep_folder,
         help=_("The installation; otherwise DISSEM_HOME, or the nearest folder upwards with a config.toml."),
@@ -112,8 +112,11 @@ def channel_names(incomplete: str) -> list[str]:
     return [name for name in names_of_channels() if name.startswith(incomplete)]
 
 
-ReleaseNumber = Annotated[int, typer.Argument(metavar="RELEASE", help=_("Number of a release."))]
-DeliveryNumber = Annotated[int, typer.Argument(metavar="DELIVERY", help=_("Number of a delivery."))]
+LARGEST = 2**31 - 1  # the largest number of a row: PostgreSQL keeps four bytes
+LONGEST = 10_000  # rows of a list; more is for a file
+
+ReleaseNumber = Annotated[int, typer.Argument(min=1, max=LARGEST, metavar="RELEASE", help=_("Number of a release."))]
+DeliveryNumber = Annotated[int, typer.Argument(min=1, max=LARGEST, metavar="DELIVERY", help=_("Number of a delivery."))]
 ChannelName = Annotated[
     str, typer.Argument(metavar="CHANNEL", help=_("Name of a channel."), autocompletion=channel_names)
 ]
@@ -126,7 +129,7 @@ Channels = Annotated[
 At = Annotated[
     str, typer.Option(metavar="TIME", help=_('When, as in "tomorrow 9:00" or 2026-08-17T09:30, in the office\'s zone.'))
 ]
-Limit = Annotated[int, typer.Option(min=1, metavar="N", help=_("At most so many."))]
+Limit = Annotated[int, typer.Option(min=1, max=LONGEST, metavar="N", help=_("At most so many."))]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=_("A setting; repeat for more."))]
 SecretEnv = Annotated[
     list[str] | None,
@@ -147,7 +150,7 @@ def pairs(option: str, given: Sequence[str] | None) -> dict[str, str]:
                 "{option} is not written as {shape}.",
                 hint="Write the name, an equals sign and the value, without blanks around it.",
                 option=option,
-                shape="KEY=VALUE",
+                shape=_("KEY=VALUE"),
             )
         made[key.strip()] = value
     return made
@@ -175,9 +178,11 @@ def _secret_in(file: Path, key: str) -> str:
     try:
         text = file.read_text(encoding="utf-8").rstrip("\r\n")
     except FileNotFoundError as error:
-        raise NotFound(
+        raise WrongInput(
             "The file {file} for {key} does not exist.", hint="Check the path.", file=file, key=key
         ) from error
+    except IsADirectoryError as error:
+        raise WrongInput("{file} is a folder, not a file.", hint="Name the file in it.", file=file) from error
     except (OSError, UnicodeDecodeError) as error:
         raise WrongInput("The file {file} for {key} cannot be read.", file=file, key=key) from error
     if not text:

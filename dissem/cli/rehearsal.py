@@ -19,12 +19,12 @@ def serve(
         list[str] | None, typer.Argument(metavar="[PLATFORM]...", help=_("Which; all if none is named."))
     ] = None,
     port: Annotated[
-        int, typer.Option(min=0, max=65535, metavar=_("PORT"), help=_("Of the overview page; 0: a free one."))
+        int, typer.Option(min=0, max=65535, metavar="PORT", help=_("Of the overview page; 0: a free one."))
     ] = 0,
     first_port: Annotated[
         int,
         typer.Option(
-            min=0, max=65535, metavar=_("PORT"), help=_("Of the first platform, the others after it; 0: free ones.")
+            min=0, max=65535, metavar="PORT", help=_("Of the first platform, the others after it; 0: free ones.")
         ),
     ] = 0,
 ) -> None:

@@ -9,10 +9,10 @@ import typer
 from dissem import i18n
 from dissem.cli import shapes
 from dissem.cli.command import Command, Commands
-from dissem.cli.opening import desk, time_of
+from dissem.cli.opening import desk, desk_at_one_moment, time_of
 from dissem.cli.options import At, Channels, Limit, ReleaseNumber, channel_names
 from dissem.cli.show import facts, fields, indented, show, table, word
-from dissem.errors import WrongInput, told
+from dissem.errors import DissemError, WrongInput, told
 from dissem.i18n import _
 
 if TYPE_CHECKING:
@@ -71,17 +71,17 @@ FileArgument = Annotated[
     Path | None, typer.Argument(metavar="FILE", help=_("Markdown with TOML front matter between lines of +++."))
 ]
 Kind = Annotated[str | None, typer.Option(metavar="KIND", help=_("press_release, photo, infographic or video."))]
-Title = Annotated[str | None, typer.Option(metavar=_("TEXT"), help=_("Title."))]
-Body = Annotated[str | None, typer.Option(metavar=_("TEXT"), help=_("The text, as Markdown."))]
+Title = Annotated[str | None, typer.Option(metavar="TEXT", help=_("Title."))]
+Body = Annotated[str | None, typer.Option(metavar="TEXT", help=_("The text, as Markdown."))]
 Media = Annotated[
-    list[Path] | None, typer.Option(metavar="PATH", help=_("A photo or video; repeat for more, in order."))
+    list[Path] | None, typer.Option(metavar="FILE", help=_("A photo or video; repeat for more, in order."))
 ]
 Alt = Annotated[
     list[str] | None,
-    typer.Option(metavar=_("TEXT"), help=_("What the --media before it shows, for people who cannot see it.")),
+    typer.Option(metavar="TEXT", help=_("What the --media before it shows, for people who cannot see it.")),
 ]
 Link = Annotated[str | None, typer.Option(metavar="URL", help=_("Where the whole text can be read."))]
-Tag = Annotated[list[str] | None, typer.Option(metavar=_("WORD"), help=_("A hashtag without #; repeat for more."))]
+Tag = Annotated[list[str] | None, typer.Option(metavar="WORD", help=_("A hashtag without #; repeat for more."))]
 Language = Annotated[str | None, typer.Option(metavar="CODE", help=_("Language of the text, as id or en."))]
 NotBefore = Annotated[str | None, typer.Option(metavar="TIME", help=_("Embargo: published nowhere before."))]
 Until = Annotated[str | None, typer.Option(metavar="TIME", help=_("Latest useful time: not published after."))]
@@ -242,7 +242,9 @@ def submit(number: ReleaseNumber) -> None:
     from dissem.desk import releases
 
     with desk() as acting:
-        _moved(acting, releases.submit(acting, number), _("Release {release} waits for approval.", release=number))
+        warnings = _warnings(acting, number)
+        sentence = _("Release {release} waits for approval.", release=number)
+        _moved(acting, releases.submit(acting, number), sentence, warnings)
 
 
 @app.command("approve", help=_("Say yes to exactly what was submitted; never to one's own work."))
@@ -251,13 +253,14 @@ def approve(number: ReleaseNumber) -> None:
 
     with desk() as acting:
         sentence = _("Release {release} is approved and goes out at its time.", release=number)
-        _moved(acting, releases.approve(acting, number), sentence)
+        approved = releases.approve(acting, number)
+        _moved(acting, approved, sentence, _warnings(acting, number))
 
 
 @app.command("reject", help=_("Send a submitted release back."))
 def reject(
     number: ReleaseNumber,
-    reason: Annotated[str, typer.Option(metavar=_("TEXT"), help=_("What the author should change."))],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help=_("What the author should change."))],
 ) -> None:
     from dissem.desk import releases
 
@@ -293,7 +296,7 @@ def schedule(
     from dissem.desk import schedule as desk_of_times
     from dissem.desk.proofs import proofs
 
-    with desk() as acting:
+    with desk_at_one_moment() as acting:
         names = [name.strip() for listed in to for name in listed.split(",") if name.strip()]
         moment = time_of(at, acting.installation, acting.now())
         made, zone = desk_of_times.schedule(acting, number, names, moment), acting.installation.zone
@@ -309,8 +312,29 @@ def schedule(
 schedule.command_class = ToCommand  # type: ignore[attr-defined]
 
 
-def _moved(acting: "Acting", release: "Release", sentence: str) -> None:
-    show(shapes.release(release, acting.installation.zone), sentence)
+def _moved(
+    acting: "Acting", release: "Release", sentence: str, warnings: Sequence[dict[str, str]] | None = None
+) -> None:
+    data = shapes.release(release, acting.installation.zone)
+    lines = [sentence, *(f"! {one['channel']}: {one['warning']}" for one in warnings or ())]
+    show(data if warnings is None else {**data, "warnings": list(warnings)}, "\n".join(lines))
+
+
+def _warnings(acting: "Acting", number: int) -> list[dict[str, str]]:
+    """What `preview` warns of; nothing where it cannot be shown, which is no reason to refuse or to hide what was done.
+
+    Not asked while the release waits for approval: that would be recorded as this person's look at it.
+    """
+    from dissem.desk import releases
+    from dissem.models import ReleaseState
+
+    try:
+        if releases.show(acting, number).release.state is ReleaseState.SUBMITTED:
+            return []
+        posts = releases.preview(acting, number)
+    except DissemError:
+        return []
+    return [{"channel": to.name, "warning": told(warning)} for to, post in posts for warning in post.warnings]
 
 
 def _state(text: str) -> Any:

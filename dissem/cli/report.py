@@ -9,10 +9,11 @@ import typer
 
 from dissem import clock
 from dissem.cli.command import Commands
+from dissem.cli.failures import from_the_system
 from dissem.cli.opening import desk
 from dissem.cli.options import asked
 from dissem.cli.show import note, show
-from dissem.errors import DissemError, WrongInput
+from dissem.errors import WrongInput
 from dissem.i18n import _
 
 app = Commands(_("The weekly report."))
@@ -25,7 +26,7 @@ LATER = ("pdf", "xlsx", "csv")
 def weekly(
     week: Annotated[str, typer.Option(metavar="WEEK", help=_("2026-W47, this or last (the last full week)."))] = "last",
     form: Annotated[str, typer.Option("--format", metavar="FORMAT", help=_("text, json or html."))] = "",
-    out: Annotated[Path | None, typer.Option(metavar="PATH", help=_("Write it into this file."))] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help=_("Write it into this file."))] = None,
 ) -> None:
     form = _known(form or ("json" if asked().as_json and out is None else _by_ending(out)))
     with desk() as acting:
@@ -85,4 +86,4 @@ def _write(file: Path, document: str) -> None:
         half.replace(file)
     except OSError as error:
         half.unlink(missing_ok=True)
-        raise DissemError("{file}: {why}.", file=file, why=error.strerror) from error
+        raise from_the_system(error, file) from error

@@ -17,6 +17,7 @@ from dissem.i18n import _
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _GAP = "  "
 _NARROWEST = 8  # letters of a column, however narrow the terminal
+_WIDEST = 100  # letters of a column in a file or a pipe, which have no width of their own
 
 
 def show(data: Any, text: str) -> None:
@@ -65,7 +66,7 @@ def local(value: Any, zone: ZoneInfo) -> Any:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "") -> str:
-    """A table in plain text, its last column cut where the terminal ends; *empty* if there is no row."""
+    """A table in plain text, cells that are too wide cut visibly; *empty* if there is no row."""
     cells = [[_one_line(cell) for cell in row] for row in rows]
     if not cells:
         return empty
@@ -84,9 +85,9 @@ def _cell(text: str, width: int) -> str:
 
 
 def _fitting(widths: list[int]) -> list[int]:
-    """The widest columns give way on a terminal; in a file or a pipe nothing is cut."""
+    """The widest columns give way on a terminal; in a file or a pipe only those that are out of measure."""
     if not sys.stdout.isatty():
-        return widths
+        return [min(width, _WIDEST) for width in widths]
     room = shutil.get_terminal_size().columns - len(_GAP) * (len(widths) - 1)
     while sum(widths) > room and max(widths) > _NARROWEST:
         widths[widths.index(max(widths))] -= 1

@@ -3,8 +3,10 @@
 import re
 from typing import Any
 
+from dissem.clock import quotable
 from dissem.errors import WrongInput
 
+_LONGEST = 200  # letters of what was typed, in an error
 _CLOSE, _QUOTES, _KNOWN = "Did you mean {close}?", "Put texts with blanks in quotes.", "Possible: {known}."
 
 # What typer says → our sentence, the groups of the pattern being its places.
@@ -21,9 +23,10 @@ _VALUES = (
     (r"'?(?P<value>.*?)'? is not a valid (int|float).*", "{where}: {value} is not a number.", ""),
     (r"'?(?P<value>.*?)'? is not a valid .*", "{where}: {value} cannot be used.", ""),
     (r"'?(?P<value>.*?)'? is not one of (?P<known>.+?)\.?", "{where}: {value} cannot be used.", _KNOWN),
-    (r"(?P<value>.*?) is not in the range (?P<range>.+?)\.?", "{where}: {value} is not in the range {range}.", ""),
 )
 _ANY = "{where} cannot be used."
+_TOO_SMALL = "{where}: {value} is too small; the least is {bound}."
+_TOO_LARGE = "{where}: {value} is too large; the most is {bound}."
 
 
 def as_wrong_input(error: Any) -> WrongInput:
@@ -37,6 +40,11 @@ def as_wrong_input(error: Any) -> WrongInput:
         text, places = "There is no option {name}.", {"name": error.option_name}
         if error.possibilities:
             hint, places = _KNOWN, {**places, "known": ", ".join(sorted(error.possibilities))}
+    elif parameter is not None and (out := re.match(r"(?P<value>-?\d+) is not in the range ", error.message)):
+        low, high = parameter.type.min, parameter.type.max
+        small = low is not None and int(out["value"]) < low
+        text = _TOO_SMALL if small else _TOO_LARGE
+        places = {"where": where, "value": quotable(out["value"]), "bound": str(low if small else high)}
     elif found := _first(_VALUES if where else _SAYINGS, error.message):
         text, hint, places = found[0], found[1], {**found[2], "where": where}
     elif where:
@@ -49,7 +57,7 @@ def as_wrong_input(error: Any) -> WrongInput:
 def _first(sayings: tuple[tuple[str, str, str], ...], message: str) -> tuple[str, str, dict[str, str]] | None:
     for pattern, text, hint in sayings:
         if found := re.fullmatch(pattern, message, re.DOTALL):
-            return text, hint, {k: v for k, v in found.groupdict().items() if v is not None}
+            return text, hint, {k: quotable(v, _LONGEST) for k, v in found.groupdict().items() if v is not None}
     return None
 
 

@@ -59,6 +59,8 @@ def run(
     with _only_one(installation), _signals(stop), _registered(installation.database, owner) as registered:
         if installation.database.is_sqlite:
             _end_leases(installation.database, owner)
+        if installation.config.public_media.folder:
+            installation.public_media.tidy(clock.utc_now())
         engine = engine or _threads(installation, owner)
         job_clock = None if until_idle else job_runs.JobClock(installation, owner, stop)
         try:

@@ -64,19 +64,32 @@ def edit(
     acting.require(Action.CHANNELS, before.agency)
     kind = adapter_class(before.platform)
     wanted = {**before.settings, **settings}
-    checked = validated(kind, {**wanted, **adapters.opened(before), **secrets})
-    trouble, account = _asked(adapters.made(kind, checked))
+    lasting = _lasting(kind, adapters.opened(before), secrets)
+    checked = validated(kind, {**wanted, **lasting, **secrets})
+    trouble, account = (None, None) if _renews(kind) else _asked(adapters.made(kind, checked))
     with acting.write() as session:
         channel = known(session, name, lock=True)
         _require_version(channel, before.version)
         channel.settings = _kept(kind, checked, wanted)
-        channel.secrets = {**channel.secrets, **adapters.seal(channel, secrets)}
+        kept = {field: sealed for field, sealed in channel.secrets.items() if field in lasting}
+        channel.secrets = {**kept, **adapters.seal(channel, secrets)}
         channel.host = host_of(checked)
         channel.version += 1
         _answer(acting, session, channel, account)
         session.add(channel)
         acting.record(session, "channel.edit", f"channel {name}", changed=sorted([*settings, *secrets]))
-    return channel, trouble
+    return _tried(acting, name) if _renews(kind) else (channel, trouble)
+
+
+def _renews(kind: type[Adapter]) -> bool:
+    """Whether the platform's logins end and are renewed: then they are, before anything is asked with them."""
+    return kind.renew is not Adapter.renew
+
+
+def _lasting(kind: type[Adapter], before: Mapping[str, str], secrets: Mapping[str, str]) -> Mapping[str, str]:
+    """What stays of the secrets *before*: with a new login nothing that a renewal of the old one had left."""
+    needed = secret_fields(kind)
+    return {f: v for f, v in before.items() if needed.get(f) or not (secrets and _renews(kind))}
 
 
 def check(acting: Acting, name: str) -> tuple[Channel, Account]:
@@ -131,7 +144,7 @@ def renew_ending(acting: Acting) -> tuple[list[str], dict[str, DissemError]]:
     renewed: list[str] = []
     failed: dict[str, DissemError] = {}
     for channel in listed(acting):
-        if not _ends_soon(channel, acting.now()):
+        if not _renews(adapter_class(channel.platform)) or not _ends_soon(channel, acting.now()):
             continue
         try:
             if _renew(acting, channel):
@@ -142,9 +155,9 @@ def renew_ending(acting: Acting) -> tuple[list[str], dict[str, DissemError]]:
 
 
 def _ends_soon(channel: Channel, now: datetime) -> bool:
-    """Less than a third of the time is left that there was when the account was asked last."""
+    """Less than a third of the time is left that there was when the account was asked last, or nobody knows."""
     if channel.token_expires is None or channel.checked is None:
-        return False
+        return True
     return channel.token_expires - now < (channel.token_expires - channel.checked) / 3
 
 
@@ -222,8 +235,13 @@ def _switch(acting: Acting, name: str, state: ChannelState, action: str) -> Chan
 
 
 def _tried(acting: Acting, name: str) -> tuple[Channel, DissemError | None]:
+    trouble: DissemError | None = None
+    with acting.installation.database.read() as session:
+        channel = known(session, name)
     try:
-        return check(acting, name)[0], None
+        if not _renew(acting, channel):
+            check(acting, name)
     except ChannelError as error:
-        with acting.installation.database.read() as session:
-            return known(session, name), error
+        trouble = error
+    with acting.installation.database.read() as session:
+        return known(session, name), trouble

@@ -13,7 +13,7 @@ from dissem.desk.rights import Action, allow
 from dissem.desk.times import times
 from dissem.errors import Conflict, NotAllowed
 from dissem.models import Channel, Delivery, Evidence, Release, State
-from dissem.queue.claims import IN_HAND
+from dissem.queue.claims import IN_HAND, stopped_halfway
 from dissem.queue.moves import advance
 
 ENDED = (State.CANCELLED, State.MISSED, State.REFUSED)
@@ -110,7 +110,7 @@ def cancel(acting: Acting, number: int) -> tuple[Delivery, Channel]:
                 delivery=number,
                 state=delivery.state,
             )
-        advance(session, delivery, Evidence.CANCELLED, now=now, reason=None)
+        advance(session, delivery, Evidence.CANCELLED, now=now, reason=stopped_halfway(delivery))
         acting.record(session, "delivery.cancel", f"delivery {number}")
     return delivery, channel
 

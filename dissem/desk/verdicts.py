@@ -15,8 +15,8 @@ from dissem.desk.rights import Action
 from dissem.errors import Conflict, WrongInput
 from dissem.i18n import moment
 from dissem.models import Attempt, Channel, Delivery, Evidence, Part, Publication, Release, State
-from dissem.queue.carry import keep_receipt, proven
-from dissem.queue.claims import Claimed, receipt_of
+from dissem.queue.carry import keep_receipt, prepared_anew, proven
+from dissem.queue.claims import Claimed, receipt_of, stopped_halfway
 from dissem.queue.moves import advance, situation
 from dissem.queue.reconcile import settled_at
 
@@ -58,10 +58,9 @@ def retry(acting: Acting, number: int) -> tuple[Delivery, Channel]:
         approved = approved_now(session, delivery, channel)
         _require_retriable(delivery, now, approved)
         seen = situation(delivery, approved=approved)
-        start = max(now, delivery.due)
-        advance(
-            session, delivery, Evidence.RETRIED, now=now, seen=seen, reason=None, next_at=start, failures=0, deaths=0
-        )
+        part = session.exec(select(Part).where(Part.delivery_id == number, Part.number == delivery.part)).one()
+        values = {**prepared_anew(session, part), "next_at": max(now, delivery.due), "failures": 0, "deaths": 0}
+        advance(session, delivery, Evidence.RETRIED, now=now, seen=seen, reason=None, **values)
         acting.record(session, "delivery.retry", f"delivery {number}")
     return delivery, channel
 
@@ -168,7 +167,7 @@ def remove(acting: Acting, number: int) -> tuple[Delivery, Channel]:
         public = session.exec(query.order_by(col(Publication.id).desc())).all()
         _require_removable(session, delivery, public)
         if delivery.state in EARLY:
-            advance(session, delivery, Evidence.CANCELLED, now=now, reason=None)
+            advance(session, delivery, Evidence.CANCELLED, now=now, reason=stopped_halfway(delivery))
     adapter = acting.installation.adapters.of(channel)
     for publication in public:
         adapter.remove(receipt_of(publication))

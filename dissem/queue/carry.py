@@ -25,6 +25,7 @@ from dissem.channels.errors import (
     ChannelError,
     NotYet,
     Refused,
+    Stale,
     Throttled,
     Unauthorized,
     Uncertain,
@@ -114,7 +115,7 @@ class Carrier:
         """Send the one irrevocable request and write down what came of it."""
         try:
             adapter = self.adapter_of(claimed)
-            post = self._post(claimed)
+            post = self._post(claimed, adapter)
             self.reached("before publish")
             self._still_in_time(claimed)
         except Exception as error:  # noqa: BLE001 — nothing has left yet
@@ -143,7 +144,7 @@ class Carrier:
 
     def _prepared(self, claimed: Claimed) -> Outcome:
         adapter = self.adapter_of(claimed)
-        post = self._post(claimed)
+        post = self._post(claimed, adapter)
         for prepared in adapter.prepare(post, prepared_of(claimed.part)):
             self.reached("before step")
             self._save(claimed, prepared)
@@ -171,7 +172,7 @@ class Carrier:
                 .values(prepared=dict(prepared.data), prepared_until=prepared.expires)
             )
 
-    def _post(self, claimed: Claimed) -> Post:
+    def _post(self, claimed: Claimed, adapter: Adapter) -> Post:
         """The frozen part, its files checked to be those that were approved."""
         files = files_of(self.installation.media, claimed.part)
         for expected, path in files.items():
@@ -182,9 +183,7 @@ class Carrier:
                     release=claimed.delivery.release_id,
                 )
         post = Post.thawed(claimed.part.post, files, claimed.before)
-        if not _fetches(claimed):
-            return post
-        return self.installation.public_media.opened(post, claimed.delivery.id or 0)
+        return self.installation.public_media.opened(post, claimed.delivery.id or 0, adapter.fetched)
 
     def close_media(self, claimed: Claimed, outcome: Outcome) -> None:
         """Take away what lay open for the platform, once it can need it no longer."""
@@ -290,6 +289,7 @@ class Carrier:
                     "next_at": min(now + wait, _last(delivery, now)),
                     "failures": delivery.failures + 1,
                     "reason": reason,
+                    **(prepared_anew(session, claimed.part) if isinstance(outcome.error, Stale) else {}),
                 }
             case _:
                 return {"reason": reason}
@@ -328,6 +328,12 @@ def proven(session: Session, claimed: Claimed, now: datetime) -> dict[str, Any]:
         return {**settled, "published": now}
     part = session.exec(select(Part).where(Part.delivery_id == delivery.id, Part.number == delivery.part + 1)).one()
     return {**settled, "part": part.number, "ready": not part.prepares, "next_at": now, "prepared_until": None}
+
+
+def prepared_anew(session: Session, part: Part) -> dict[str, Any]:
+    """Forget what was made at the platform for *part*; answers the columns of its delivery that go with it."""
+    session.execute(update(Part).where(col(Part.id) == part.id).values(prepared={}, prepared_until=None))
+    return {"ready": not part.prepares, "prepared_until": None}
 
 
 def _checked_for_a_second(session: Session, claimed: Claimed, outcome: Outcome) -> Outcome:

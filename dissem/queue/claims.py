@@ -276,8 +276,24 @@ def _locked(query: Any) -> Any:
 def _too_late(session: Session, delivery: Delivery, now: datetime) -> bool:
     if delivery.until > now:
         return False
-    advance(session, delivery, Evidence.TOO_LATE, now=now, reason=_missed(delivery).reason())
+    reason = stopped_halfway(delivery) or _missed(delivery).reason()
+    advance(session, delivery, Evidence.TOO_LATE, now=now, reason=reason)
     return True
+
+
+def stopped_halfway(delivery: Delivery) -> dict[str, Any] | None:
+    """Why a delivery is held instead of ended, when it is stopped and something of it is public or may be."""
+    if delivery.ambiguous:
+        return _nobody_told(delivery).reason()
+    if delivery.part == 1:
+        return None
+    return DissemError(
+        "Only {done} of {parts} parts are public; the rest was stopped.",
+        hint="To go on: dissem delivery retry {delivery}. To take it down: dissem delivery remove {delivery}",
+        done=delivery.part - 1,
+        parts=delivery.parts,
+        delivery=delivery.id,
+    ).reason()
 
 
 def _missed(delivery: Delivery) -> DissemError:
@@ -386,7 +402,7 @@ def _past_bound(timing: Timing, now: datetime) -> Any:
 
 def _nobody_told(delivery: Delivery) -> DissemError:
     return DissemError(
-        "The platform could not be asked in all this time whether it is there.",
+        "It may be there already, and the platform could not tell.",
         hint="Look there. If it is there: dissem delivery resolve {delivery} --published URL. "
         "If not: dissem delivery resolve {delivery} --absent",
         delivery=delivery.id,

@@ -19,6 +19,14 @@ PLATFORMS: Mapping[str, str] = {
     "telegram": "dissem.rehearsal.telegram:TelegramStandin",
     "x": "dissem.rehearsal.x:XStandin",
     "facebook": "dissem.rehearsal.facebook:FacebookStandin",
+    "instagram": "dissem.rehearsal.instagram:InstagramStandin",
+    "threads": "dissem.rehearsal.threads:ThreadsStandin",
+    "bluesky": "dissem.rehearsal.bluesky:BlueskyStandin",
+    "linkedin": "dissem.rehearsal.linkedin:LinkedInStandin",
+    "youtube": "dissem.rehearsal.youtube:YoutubeStandin",
+    "tiktok": "dissem.rehearsal.tiktok:TikTokStandin",
+    "wordpress": "dissem.rehearsal.wordpress:WordPressStandin",
+    "webhook": "dissem.rehearsal.webhook:WebhookStandin",
 }
 
 

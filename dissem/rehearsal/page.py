@@ -27,7 +27,20 @@ MONTHS = (
     "Desember",
 )
 LARGEST_EMBEDDED_VIDEO = 8_000_000  # bytes
-PLATFORMS = {"mastodon": "Mastodon", "telegram": "Telegram", "x": "X", "facebook": "Facebook"}
+PLATFORMS = {
+    "mastodon": "Mastodon",
+    "telegram": "Telegram",
+    "x": "X",
+    "facebook": "Facebook",
+    "instagram": "Instagram",
+    "threads": "Threads",
+    "bluesky": "Bluesky",
+    "linkedin": "LinkedIn",
+    "youtube": "YouTube",
+    "tiktok": "TikTok",
+    "wordpress": "WordPress",
+    "webhook": "Webhook",
+}
 COUNTS = {
     "favourites_count": "suka",
     "like_count": "suka",
@@ -45,6 +58,20 @@ COUNTS = {
     "impression_count": "tayangan",
     "views": "tayangan",
     "members": "pelanggan",
+    "likeCount": "suka",
+    "replyCount": "balasan",
+    "repostCount": "posting ulang",
+    "quoteCount": "kutipan",
+    "bookmarkCount": "disimpan",
+    "viewCount": "tayangan",
+    "commentCount": "komentar",
+    "impressionCount": "tayangan",
+    "uniqueImpressionsCount": "jangkauan",
+    "clickCount": "klik",
+    "shareCount": "dibagikan",
+    "view_count": "tayangan",
+    "comment_count": "komentar",
+    "share_count": "dibagikan",
 }
 
 STYLE = """

@@ -13,7 +13,7 @@ from dissem.rehearsal.youtube_errors import closed, denied
 TITLE = 100  # characters
 DESCRIPTION = 5000  # bytes
 TAGS = 500  # characters of all tags together; one with a blank counts two more
-CATEGORIES = frozenset("1 2 10 15 17 19 20 22 23 24 25 26 27 28 29".split())
+CATEGORIES = frozenset(["1", "2", "10", "15", "17", "19", "20", "22", "23", "24", "25", "26", "27", "28", "29"])
 PRIVACY = ("public", "unlisted", "private")
 
 WRITABLE: Mapping[str, Mapping[str, type]] = {
@@ -54,7 +54,7 @@ class Video:
     snippet: dict[str, Any]
     status: dict[str, Any]
     at: datetime
-    bytes: bytes = field(repr=False)
+    content: bytes = field(repr=False)
     type: str = "video/mp4"
     waits: int = 0
     cause: str = ""
@@ -91,6 +91,11 @@ def flaw(content: bytes) -> str:
     return "" if sniff(content).startswith("video/") else "invalidFile"
 
 
+def bare() -> dict[str, dict[str, Any]]:
+    """What a video is called, and who sees it, if its uploader does not say."""
+    return {"snippet": {"title": "unknown", "description": "", "categoryId": "22"}, "status": dict(DEFAULTS["status"])}
+
+
 def written(resource: Any, parts: set[str]) -> dict[str, dict[str, Any]]:
     """The writable properties of each of *parts*, whole: what is not sent falls back to its default."""
     if not isinstance(resource, dict):
@@ -104,7 +109,7 @@ def _part(name: str, sent: Any) -> dict[str, Any]:
     if not isinstance(sent, dict):
         raise _wrong_type(name)
     closed(sent, kinds.keys() | READ_ONLY[name], f"video.{name}")
-    kept = {key: value for key, value in sent.items() if key in kinds}
+    kept = {key: value for key, value in sent.items() if key in kinds and value is not None}
     for key, value in kept.items():
         if not isinstance(value, kinds[key]):
             raise _wrong_type(f"{name}.{key}")

@@ -48,7 +48,7 @@ class Adapters:
     def made(self, kind: type[Adapter], settings: Any, account: str = "") -> Adapter:
         """An adapter with *settings*. A relative `folder` is meant from the installation's, wherever we run."""
         folder = getattr(settings, "folder", "")
-        placed = settings.model_copy(update={"folder": str(self._home / folder)}) if folder else settings
+        placed = settings.model_copy(update={"folder": type(folder)(self._home / folder)}) if folder else settings
         return kind(placed, network=self._network, account=account)
 
     def opened(self, channel: Channel) -> dict[str, str]:

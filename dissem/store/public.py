@@ -8,7 +8,7 @@ taken again finds it.
 import hmac
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,9 +27,9 @@ class PublicMedia:
         self.url = url.rstrip("/")
         self._key = key
 
-    def opened(self, part: Part, delivery: int) -> Part:
-        """*part* with its files placed and their addresses in it. Raises Refused if there is no such folder."""
-        if not part.attachments:
+    def opened(self, part: Part, delivery: int, fetched: Callable[[Attachment], bool]) -> Part:
+        """*part*, its *fetched* files placed and their addresses in it. Raises Refused if there is no such folder."""
+        if not any(fetched(attachment) for attachment in part.attachments):
             return part
         if self.folder is None or not self.url:
             raise Refused(
@@ -37,7 +37,9 @@ class PublicMedia:
                 hint="Set folder and url under [public_media] in config.toml, then: dissem delivery retry {delivery}",
                 delivery=delivery,
             )
-        return replace(part, attachments=tuple(self._placed(a, delivery) for a in part.attachments))
+        return replace(
+            part, attachments=tuple(self._placed(a, delivery) if fetched(a) else a for a in part.attachments)
+        )
 
     def withdraw(self, part: Part, delivery: int) -> None:
         """Take the files of *part* away; those that are gone are gone."""

@@ -86,7 +86,8 @@ def test_what_is_not_said_stays_unsaid() -> None:
 
 
 @pytest.mark.parametrize(
-    ("front", "place"), [("title = ", "line 2, column 9"), ('kind = "photo"\ntags = ["a" 3]', "line 3, column 13")]
+    ("front", "place"),
+    [("title = \nurgent = true", "line 2, column 9"), ('kind = "photo"\ntags = ["a" 3]', "line 3, column 13")],
 )
 def test_an_error_in_the_front_matter_is_placed_where_people_see_it_in_the_file(
     tmp_path: Path, front: str, place: str

@@ -70,9 +70,14 @@ def test_a_login_that_ends_soon_is_renewed_and_asked_anew(admin: Acting, town: T
 
     after = _channel(admin)
     assert after.token_expires == town.clock() + timedelta(days=1)
-    assert admin.installation.adapters.opened(after) == {"refresh_token": "t+"}
+    assert admin.installation.adapters.opened(after) == {"refresh_token": "t++"}
     assert after.version > before.version
-    assert Ending.used == ["t", "t+"]
+    assert Ending.used == ["t+", "t++"]
+
+
+def test_a_new_login_is_renewed_before_anything_is_asked_with_it(admin: Acting) -> None:
+    assert Ending.used == ["t+"]
+    assert admin.installation.adapters.opened(_channel(admin)) == {"refresh_token": "t+"}
 
 
 def test_a_refused_renewal_keeps_the_old_secret_and_is_told(
@@ -85,4 +90,4 @@ def test_a_refused_renewal_keeps_the_old_secret_and_is_told(
 
     assert renewed == []
     assert "used before" in str(failed["papan"])
-    assert admin.installation.adapters.opened(_channel(admin)) == {"refresh_token": "t"}
+    assert admin.installation.adapters.opened(_channel(admin)) == {"refresh_token": "t+"}

@@ -1,0 +1,180 @@
+"""Threads: text, pictures, a video, reply chains; counts views, likes, replies, and reposts with quotes and shares.
+
+Threads fetches every file from a public address. A finished container is often "not found" when it is to be published
+soon after: nothing is public then, and a new one is made. A published one may stop telling its state, so what follows
+a doubtful answer is found in the account's own lists, of posts or of replies.
+API: https://developers.facebook.com/docs/threads
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import Field, SecretStr
+
+from dissem.channels.adapter import Account, Attachment, Counts, Facts, Gone, Part, Receipt
+from dissem.channels.client import Answer, doubt
+from dissem.channels.containers import ContainerAdapter, Unknown
+from dissem.channels.errors import ChannelError, Unauthorized
+from dissem.channels.graph import BadField, Graph, Missing, fault, insights, named
+from dissem.channels.letters import pattern
+from dissem.channels.network import Network
+
+METRICS = "views,likes,replies,reposts,quotes,shares"
+LISTED = "id,text,timestamp,permalink,media_type,children,replied_to"
+
+_LETTER = pattern(r"\X")
+_EMOJI = pattern(r"\p{Extended_Pictographic}|\p{Regional_Indicator}|\N{COMBINING ENCLOSING KEYCAP}")
+
+
+class Threads(ContainerAdapter):
+    """One profile."""
+
+    platform = "threads"
+    facts = Facts(
+        label="Threads",
+        text=500,
+        api="v1.0",
+        images=20,
+        videos=1,
+        image_bytes=8_000_000,
+        image_side=1800,  # of a tall picture at the greatest width
+        video_types=frozenset({"video/mp4", "video/quicktime"}),
+        video_bytes=10**9,
+        video_seconds=300,
+        alt=1000,
+        threads=True,
+        fetches=True,
+        prepares_text=True,
+        counts=frozenset({"views", "likes", "comments", "shares"}),
+        lag=timedelta(minutes=5),
+    )
+    publish_edge = "threads_publish"
+    limit_edge = "threads_publishing_limit"
+    state_fields = ("status", "error_message")
+    hopeless = "INVALID_"
+
+    class Settings(ContainerAdapter.Settings):
+        api_url: str = "https://graph.threads.net"
+        version: str = Field("v1.0", pattern=r"^v\d+\.\d+$", description="of the Threads API")
+        account: str = Field("me", pattern=r"^(me|\d+)$", description="number of the profile; me: whose token it is")
+        access_token: SecretStr
+
+    def __init__(self, settings: Settings, *, network: Network, account: str = "") -> None:
+        super().__init__(settings, network=network, account=account)
+        self.graph = Graph(
+            settings.api_url, settings.version, settings.access_token, network=network, translate=_translate
+        )
+
+    def fetched(self, attachment: Attachment) -> bool:
+        """Every file, videos too."""
+        return True
+
+    @classmethod
+    def length(cls, text: str) -> int:
+        """Code points, but an emoji counts as many as it has bytes in UTF-8."""
+        letters = (found.group() for found in _LETTER.finditer(text))
+        return sum(len(one.encode()) if _EMOJI.search(one) else len(one) for one in letters)
+
+    def check(self) -> Account:
+        me = self.graph.get(self.settings.account, fields="id,username,name")
+        user = str(me.member("username"))
+        name = str(me.json().get("name") or user)
+        return Account(id=str(me.member("id")), name=name, url=f"https://www.threads.com/@{user}")
+
+    # Containers
+
+    def stage_item(self, attachment: Attachment) -> str:
+        return self._made(is_carousel_item="true", **self._file(attachment))
+
+    def stage(self, part: Part, items: Sequence[str]) -> str:
+        words: dict[str, Any] = {"text": part.text} if part.text else {}
+        if part.after:
+            words["reply_to_id"] = part.after.id
+        if items:
+            return self._made(media_type="CAROUSEL", children=",".join(items), **words)
+        shown: dict[str, Any] = {"media_type": "TEXT"}
+        for attachment in part.attachments:
+            shown = self._file(attachment)
+        return self._made(**shown, **words)
+
+    def _file(self, attachment: Attachment) -> dict[str, Any]:
+        kind = "video" if attachment.is_video else "image"
+        described = {"alt_text": attachment.alt} if attachment.alt else {}
+        return {"media_type": kind.upper(), f"{kind}_url": self.address(attachment), **described}
+
+    def _made(self, **form: Any) -> str:
+        return str(self.graph.post(f"{self.settings.account}/threads", **form).member("id"))
+
+    def quota(self, part: Part) -> tuple[str, str]:
+        return ("reply_quota_usage", "reply_config") if part.after else ("quota_usage", "config")
+
+    def recent(self, part: Part, since: datetime) -> Iterator[tuple[Mapping[str, Any], str]]:
+        edge = "replies" if part.after else "threads"
+        for post in self.graph.listed(f"{self.settings.account}/{edge}", since, fields=LISTED):
+            if _shape(post) == _shape_of(part):
+                yield post, post.get("text") or ""
+
+    # Figures
+
+    def measure(self, receipts: Sequence[Receipt]) -> Mapping[str, Counts | Gone]:
+        figures: dict[str, Counts | Gone] = {}
+        for receipt in receipts:
+            try:
+                figures[receipt.id] = _counts(insights(self.graph.get(f"{receipt.id}/insights", metric=METRICS).json()))
+            except Missing:
+                figures[receipt.id] = Gone()
+            except BadField:
+                continue  # a metric has been retired: nothing is known
+        return figures
+
+
+# What Threads answers
+
+_BLOCKED, _RESTRICTED = 2207051, 4279013
+_NOT_FETCHED, _NOT_FOUND = 2207052, 4279009
+
+
+def _translate(answer: Answer) -> ChannelError | None:
+    """The named error for a refusal, by subcode first; None leaves it to the status."""
+    found = fault(answer, "Threads")
+    told, subcode = found.told, found.subcode if answer.status < 500 else 0
+    if subcode == _NOT_FOUND:
+        lost = Unknown if answer.irrevocable else Missing
+        return lost("{platform} does not know what was prepared (any more).", **told)
+    if subcode == _NOT_FETCHED:
+        return doubt(answer.irrevocable, "{platform} could not fetch the file from its public address.", **told)
+    if subcode == _BLOCKED and answer.irrevocable:  # Instagram says so of posts that are public
+        return doubt(answer.irrevocable, "Threads says that it blocked the post: {says}", **told)
+    if subcode in (_BLOCKED, _RESTRICTED):
+        hint = "Log in at {platform} and look at the account's notices; wait some hours."
+        return Unauthorized("{platform} does not let this account act: {says}", hint=hint, **told)
+    return named(answer, found)
+
+
+# Posts as Threads shows them
+
+
+def _shape(post: Mapping[str, Any]) -> tuple[str, int, str]:
+    """What kind of post it is, of how many items, and below which other."""
+    items = (post.get("children") or {}).get("data") or ()
+    return str(post["media_type"]), len(items), str((post.get("replied_to") or {}).get("id") or "")
+
+
+def _shape_of(part: Part) -> tuple[str, int, str]:
+    above = part.after.id if part.after else ""
+    if len(part.attachments) > 1:
+        return "CAROUSEL_ALBUM", len(part.attachments), above
+    kinds = ["VIDEO" if attachment.is_video else "IMAGE" for attachment in part.attachments]
+    return (kinds or ["TEXT_POST"])[0], 0, above
+
+
+def _counts(told: Mapping[str, int]) -> Counts:
+    passed_on = [told[name] for name in ("reposts", "quotes", "shares") if name in told]
+    return Counts(
+        views=told.get("views"),
+        likes=told.get("likes"),
+        comments=told.get("replies"),
+        shares=sum(passed_on) if passed_on else None,
+        raw=told,
+    )
