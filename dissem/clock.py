@@ -63,7 +63,7 @@ def week_bounds(week: str, *, now: datetime, zone: ZoneInfo) -> tuple[str, datet
 
     *week* is a label like "2026-W47", or "this"/"ini", or "last"/"lalu": the last full week; else WrongInput.
     """
-    monday = _monday_of(week.strip().lower(), local_day(now, zone))
+    monday = _monday_of(week.strip(), local_day(now, zone))
     year, number, _weekday = monday.isocalendar()
     start, end = (datetime.combine(day, time(), zone).astimezone(UTC) for day in (monday, monday + timedelta(days=7)))
     return f"{year}-W{number:02}", start, end
@@ -71,11 +71,12 @@ def week_bounds(week: str, *, now: datetime, zone: ZoneInfo) -> tuple[str, datet
 
 def _monday_of(week: str, today: date) -> date:
     this = today - timedelta(days=today.weekday())
-    if week in ("this", "ini"):
+    said = week.lower()
+    if said in ("this", "ini"):
         return this
-    if week in ("last", "lalu"):
+    if said in ("last", "lalu"):
         return this - timedelta(days=7)
-    if label := re.fullmatch(r"(20[0-9]{2})-w([0-9]{2})", week):
+    if label := re.fullmatch(r"(20[0-9]{2})-w([0-9]{2})", said):
         with suppress(ValueError):  # week 54, or 53 in a year of 52
             return date.fromisocalendar(int(label[1]), int(label[2]), 1)
     raise WrongInput(

@@ -16,7 +16,6 @@ from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from dissem import clock
 from dissem.errors import DissemError, WrongInput, told
 from dissem.store.installation import Installation
 
@@ -143,28 +142,17 @@ def report_weekly(installation: Installation, options: WeeklyOptions, *, now: da
     week later, is of the week that was meant.
     """
     from dissem.reports.render import render
-    from dissem.reports.weekly import weekly
+    from dissem.reports.weekly import of_week
 
-    week, start, end = clock.week_bounds(options.week, now=planned, zone=installation.zone)
-    with installation.database.read() as session:
-        report = weekly(
-            session,
-            week=week,
-            start=start,
-            end=end,
-            zone=installation.zone,
-            now=now,
-            office_name=installation.config.office.name,
-            weeks_for=installation.config.engagement.weeks_for,
-        )
+    report = of_week(installation, options.week, planned=planned, now=now)
     folder = installation.home / options.folder
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for form in options.format:
-        file = folder / f"{week}.{_ENDINGS.get(form, form)}"
+        file = folder / f"{report.week}.{_ENDINGS.get(form, form)}"
         _replace(file, render(report, form))
         written.append(str(file.relative_to(installation.home)))
-    return {"week": week, "files": written}
+    return {"week": report.week, "files": written}
 
 
 def _replace(file: Path, content: str | bytes) -> None:

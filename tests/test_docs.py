@@ -1,14 +1,17 @@
 """Documents that cannot drift: what they say is compared with what there is."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from dissem.channels.adapter import COUNTS
 from dissem.channels.registry import adapter_class, platforms
 from dissem.cli.init import config_text
 
 ROOT = Path(__file__).parent.parent
-RUNNING = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "platforms.md").read_text(encoding="utf-8")
+WORDS = {"watch_seconds": "seconds watched"}
 
 
 def test_the_example_names_every_setting_its_default_and_what_it_is_for() -> None:
@@ -17,13 +20,28 @@ def test_the_example_names_every_setting_its_default_and_what_it_is_for() -> Non
     assert written == config_text({})
 
 
-@pytest.mark.parametrize("platform", platforms())
-def test_every_setting_of_every_platform_is_in_the_table(platform: str) -> None:
-    common = {"on_absent", "gap", "api_url"}
-    row = next(line for line in RUNNING.splitlines() if line.startswith(f"| {platform} |"))
+def row(platform: str) -> list[str]:
+    """The cells of *platform* in the table: settings; what it publishes, counts and reads; after a lost answer."""
+    line = next(line for line in PAGE.splitlines() if line.startswith(f"| {platform} |"))
+    return [cell.strip() for cell in line.strip("|").split("|")]
 
-    for setting in set(adapter_class(platform).Settings.model_fields) - common:
-        assert f"`{setting}`" in row
+
+@pytest.mark.parametrize("platform", platforms())
+def test_the_table_names_every_setting_of_every_platform_and_no_other(platform: str) -> None:
+    common = {"on_absent", "gap", "api_url"}
+
+    named = set(re.findall(r"`(\w+)`", row(platform)[1]))
+
+    assert named == set(adapter_class(platform).Settings.model_fields) - common
+
+
+@pytest.mark.parametrize("platform", platforms())
+def test_the_table_says_which_figures_are_read_and_how_long_a_text_may_be(platform: str) -> None:
+    facts, said = adapter_class(platform).facts, row(platform)[2]
+    figures = [WORDS.get(name, name) for name in COUNTS if name in facts.counts]
+
+    assert said.rpartition("; ")[2] == (", ".join(figures) or "no figures")
+    assert facts.text is None or f"{facts.text:,}" in said
 
 
 def test_the_readme_names_every_floor_of_the_house() -> None:

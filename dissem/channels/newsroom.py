@@ -38,6 +38,7 @@ from dissem.channels.adapter import (
 )
 from dissem.channels.errors import Uncertain, Unreachable
 from dissem.channels.network import Network
+from dissem.i18n import _
 
 EXTENSIONS = {
     "image/jpeg": "jpg",
@@ -92,7 +93,7 @@ class Newsroom(Adapter):
             try:
                 ZoneInfo(name)
             except (KeyError, OSError) as error:
-                raise ValueError("not a time zone, such as Asia/Jakarta") from error
+                raise ValueError(_("It is not a time zone, such as Asia/Jakarta.")) from error
             return name
 
     def __init__(self, settings: Settings, *, network: Network, account: str = "") -> None:

@@ -45,6 +45,7 @@ from dissem.channels.adapter import Account, Adapter, Attachment, Certainty, Fac
 from dissem.channels.client import Answer, Client, retry_after
 from dissem.channels.errors import ChannelError, Refused, Throttled, Unauthorized, Uncertain
 from dissem.channels.network import Network
+from dissem.i18n import _
 
 PREFIX = "whsec_"
 SECRET_BYTES = range(24, 65)
@@ -87,14 +88,14 @@ class Webhook(Adapter):
         def _is_an_address(cls, url: str) -> str:
             parts = urlsplit(url)
             if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.fragment:
-                raise ValueError("not an address such as https://example.go.id/hook")
+                raise ValueError(_("It is not an address such as https://example.go.id/hook."))
             return url
 
         @field_validator("signing_secret", "previous_secret")
         @classmethod
         def _is_a_secret(cls, secret: SecretStr | None) -> SecretStr | None:
             if secret and len(_key(secret) or b"") not in SECRET_BYTES:
-                raise ValueError(f"not {PREFIX} and base64 of 24 to 64 bytes")
+                raise ValueError(_("It is not {prefix} and base64 of 24 to 64 bytes.", prefix=PREFIX))
             return secret
 
     def __init__(self, settings: Settings, *, network: Network, account: str = "") -> None:

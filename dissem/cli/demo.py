@@ -367,26 +367,15 @@ def _later(hours: int) -> datetime:
 def _report(play: Play, home: Path) -> list[Path]:
     """The report of this week, as the office files it."""
     from dissem.reports.render import render
-    from dissem.reports.weekly import weekly
+    from dissem.reports.weekly import of_week
 
-    zone, now = play.installation.zone, _later(6)
-    week, start, end = clock.week_bounds("this", now=clock.utc_now(), zone=zone)
-    with play.installation.database.read() as session:
-        report = weekly(
-            session,
-            week=week,
-            start=start,
-            end=end,
-            zone=zone,
-            now=now,
-            office_name=play.installation.config.office.name,
-        )
+    report = of_week(play.installation, "this", planned=clock.utc_now(), now=_later(6))
     folder = home / "reports"
     folder.mkdir()
     files = []
     written = {"html": render(report, "html"), "json": render(report, "json"), "txt": render(report, "text")}
     for ending, text in written.items():
-        file = folder / f"{week}.{ending}"
+        file = folder / f"{report.week}.{ending}"
         file.write_text(text, encoding="utf-8")
         files.append(file)
     accounts = home / "akun.html"

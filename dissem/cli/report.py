@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from dissem import clock
 from dissem.cli.command import Commands
 from dissem.cli.failures import from_the_system
 from dissem.cli.opening import desk
@@ -30,31 +29,20 @@ def weekly(
 ) -> None:
     form = _known(form or ("json" if asked().as_json and out is None else _by_ending(out)))
     with desk() as acting:
-        opened, now = acting.installation, acting.now()
-        label, start, end = clock.week_bounds(week, now=now, zone=opened.zone)
         from dissem.reports.render import render
-        from dissem.reports.weekly import weekly as figures
+        from dissem.reports.weekly import of_week
 
-        with opened.database.read() as session:
-            report = figures(
-                session,
-                week=label,
-                start=start,
-                end=end,
-                zone=opened.zone,
-                now=now,
-                office_name=opened.config.office.name,
-                weeks_for=opened.config.engagement.weeks_for,
-            )
+        now = acting.now()
+        report = of_week(acting.installation, week, planned=now, now=now)
         known: Any = form
         document = render(report, known)
     if out is None:
         sys.stdout.write(document)
         return
     _write(out.expanduser(), document)
-    note(_("The report of week {week} is in {file}.", week=label, file=out))
+    note(_("The report of week {week} is in {file}.", week=report.week, file=out))
     if asked().as_json:
-        show({"week": label, "format": form, "file": str(out)}, "")
+        show({"week": report.week, "format": form, "file": str(out)}, "")
 
 
 def _by_ending(out: Path | None) -> str:

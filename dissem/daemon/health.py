@@ -23,6 +23,7 @@ from dissem.daemon.job_runs import last_runs
 from dissem.daemon.run import ALIVE
 from dissem.errors import Broken, DissemError, told
 from dissem.models import Channel, ChannelState, Daemon, Delivery, State
+from dissem.store.database import LAST_BACKUP
 from dissem.store.installation import Installation
 from dissem.store.vault import load_key
 
@@ -94,7 +95,7 @@ def _no_answer(error: SQLAlchemyError) -> DissemError:
 def _folders(installation: Installation) -> Ailments:
     for folder in dict.fromkeys((installation.home, installation.data)):
         if not folder.is_dir():
-            yield Broken("The folder {folder} is missing.", hint="Restore the last backup.", folder=folder)
+            yield Broken("The folder {folder} is missing.", hint=LAST_BACKUP, folder=folder)
             continue
         yield from _private(folder, "700")
         if folder.stat().st_uid != os.geteuid():
@@ -130,7 +131,7 @@ def _key(installation: Installation) -> Ailments:
 def _media(installation: Installation) -> Ailments:
     folder = installation.media
     if not folder.is_dir():
-        yield Broken("The media folder {folder} is missing.", hint="Restore it from the last backup.", folder=folder)
+        yield Broken("The media folder {folder} is missing.", hint=LAST_BACKUP, folder=folder)
     elif not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         yield Broken("The media folder {folder} cannot be written.", hint="Check its owner and rights.", folder=folder)
 
@@ -157,7 +158,7 @@ def _database(installation: Installation) -> Ailments:
         # opening it would make an empty one
         yield Broken(
             "The database {file} is missing.",
-            hint="Restore the last backup, or run dissem init for a new one.",
+            hint=LAST_BACKUP,
             file=database.file,
         )
         return

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import dissem
 from dissem import clock, tasks
-from dissem.config import Config
+from dissem.config import Config, toml_place
 from dissem.errors import DissemError, NotFound, WrongInput
 
 log = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ def _read(file: Path, config: Config) -> Job | list[DissemError]:
     try:
         written = _File.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
     except tomllib.TOMLDecodeError as error:
-        return [WrongInput("{file} is not valid TOML: {why}.", file=file.name, why=error)]
+        return [WrongInput("{file} is not valid TOML: {why}.", file=file.name, why=toml_place(error))]
     except (OSError, UnicodeDecodeError):
         return [WrongInput("{file} cannot be read.", file=file.name)]
     except ValidationError as error:

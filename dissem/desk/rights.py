@@ -41,6 +41,7 @@ RIGHTS: dict[Role, frozenset[Action]] = {
     Role.COORDINATOR: _APPROVER,
     Role.ADMIN: frozenset({Action.PEOPLE, Action.CHANNELS, Action.PAUSE}),
 }
+ADMINISTRATION = frozenset({Action.PEOPLE, Action.CHANNELS})
 EVERYWHERE = frozenset({Role.COORDINATOR, Role.ADMIN})  # roles not bound to their own agency
 
 
@@ -65,7 +66,7 @@ def require(person: Person, action: Action, agency: str | None) -> None:
         )
     raise NotAllowed(
         "{name} ({role}) may not do this: {action}.",
-        hint="Ask an approver or a coordinator.",
+        hint="Ask an admin." if action in ADMINISTRATION else "Ask an approver or a coordinator.",
         name=person.name,
         role=person.role,
         action=action,

@@ -22,10 +22,11 @@ from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from dissem.channels.adapter import COUNTS
-from dissem.clock import local_day
+from dissem.clock import local_day, week_bounds
 from dissem.config import EngagementSection
 from dissem.engagement.rollup import NOTHING, TOLERANCE, Sample, Values, day_of, gains, plus, rolled_up
 from dissem.models import Agency, Channel, ChannelState, Delivery, Engagement, Publication, Release, State
+from dissem.store.installation import Installation
 
 FAILURES = (State.REFUSED, State.MISSED)
 OPEN = (State.HELD, State.UNKNOWN)
@@ -166,6 +167,23 @@ class WeeklyReport:
     def over(self) -> bool:
         """Whether the week had ended when the report was made."""
         return self.made >= self.end
+
+
+def of_week(installation: Installation, week: str, *, planned: datetime, now: datetime) -> WeeklyReport:
+    """The report of *week* ("2026-W47", "this" or "last", the two seen from *planned*) as this office files it."""
+    config = installation.config
+    label, start, end = week_bounds(week, now=planned, zone=installation.zone)
+    with installation.database.read() as session:
+        return weekly(
+            session,
+            week=label,
+            start=start,
+            end=end,
+            zone=installation.zone,
+            now=now,
+            office_name=config.office.name,
+            weeks_for=config.engagement.weeks_for,
+        )
 
 
 def weekly(
