@@ -8,7 +8,7 @@ demo: .venv/ready
 	$(BIN)/dissem demo --dir demo
 
 test: .venv/ready
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n auto --dist worksteal
 
 lint: .venv/ready
 	$(BIN)/ruff check .
