@@ -255,13 +255,12 @@ class Carrier:
         if row.state is State.PUBLISHED:
             log.error("delivery %s: a second proof came late: %s", row.id, outcome.receipt.id)
             return
-        if row.state is State.PUBLISHING:  # somebody sends it again at this moment: they will find this proof
-            keep_receipt(session, claimed, outcome.receipt, now)
-            return
-        if outcome.evidence is not Evidence.PROOF:
+        known = outcome.evidence is Evidence.PROOF and row.state is not State.PUBLISHING
+        if not known and not (outcome.evidence is Evidence.ACCEPTED and row.state is State.UNKNOWN):
+            keep_receipt(session, claimed, outcome.receipt, now)  # whoever has it in hand, or a person, will find it
             return
         current = replace(claimed, delivery=row)
-        advance(session, row, Evidence.PROOF, now=now, **self._values(session, current, outcome, now))
+        advance(session, row, outcome.evidence, now=now, **self._values(session, current, outcome, now))
         self._after(session, current, row, outcome, now)
 
     def _values(self, session: Session, claimed: Claimed, outcome: Outcome, now: datetime) -> dict[str, Any]:

@@ -99,6 +99,22 @@ def test_a_late_receipt_is_kept_and_publishes(town: Town) -> None:
     assert [p.remote_id for p in town.publications(number)] == ["1"]
 
 
+def test_a_late_receipt_of_a_processing_post_is_asked_after(town: Town) -> None:
+    channel, wall = town.channel()
+    wall.processes, wall.hides = 2, 100
+    number = town.delivery(channel)
+    slow = town.claims.publishing(now=town.clock(), limit=1)[0]
+    town.clock.pass_(minutes=10)
+    town.work()
+    assert town.see(number).state is State.UNKNOWN
+
+    town.carrier.publish(slow)
+    assert town.see(number).state is State.PROCESSING
+
+    town.work_for(timedelta(minutes=1), 5)
+    assert town.see(number).state is State.PUBLISHED
+
+
 def test_a_late_failure_moves_nothing(town: Town) -> None:
     channel, wall = town.channel()
     wall.certainty = Certainty.BLIND
