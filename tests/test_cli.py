@@ -6,7 +6,6 @@ import json
 import os
 import re
 import select
-import shutil
 import sqlite3
 import stat
 import subprocess
@@ -54,6 +53,10 @@ class Answer:
 Run = Callable[..., Answer]
 
 
+# about the file of SQLite, or looking into it
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs a command in English and in this process, away from every real folder; `stdin` is no terminal."""
@@ -77,8 +80,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 @pytest.fixture
-def home(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An installation on SQLite, without people; commands find it by DISSEM_HOME."""
+def home(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installation on each kind of database, without people; commands find it by DISSEM_HOME."""
     from dissem.store.vault import make_key
 
     folder = tmp_path / "home"
@@ -86,8 +89,9 @@ def home(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch)
     (folder / "jobs").mkdir()
     (folder / "config.toml").write_text(CONFIG)
     make_key(folder / "key")
-    shutil.copy(sqlite_template, folder / "data" / "dissem.db")
     monkeypatch.setenv("DISSEM_HOME", str(folder))
+    if database_url:
+        monkeypatch.setenv("DISSEM_DATABASE_URL", database_url)
     return folder
 
 
@@ -185,6 +189,7 @@ def test_init_changes_nothing_where_an_installation_is(run: Run, tmp_path: Path)
     assert {p: p.read_bytes() for p in before} == before
 
 
+@ON_SQLITE
 def test_init_finishes_what_was_begun_before(run: Run, home: Path) -> None:
     (home / "data" / "dissem.db").unlink()
 
@@ -193,6 +198,7 @@ def test_init_finishes_what_was_begun_before(run: Run, home: Path) -> None:
     assert answer.json["username"] == "siti"
 
 
+@ON_SQLITE
 def test_init_brings_an_older_database_up_to_date(
     run: Run, home: Path, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,6 +210,7 @@ def test_init_brings_an_older_database_up_to_date(
     assert (answer.status, "up to date" in answer.out) == (0, True)
 
 
+@ON_SQLITE
 def test_init_does_not_touch_a_database_that_no_migration_starts_from(
     run: Run, home: Path, tokens: dict[str, str]
 ) -> None:
@@ -501,6 +508,7 @@ def test_submit_and_approve_repeat_what_preview_warns_of(
         assert programs.json["warnings"] == [{"channel": website, "warning": previewed[0]}]
 
 
+@ON_SQLITE
 def test_submitting_is_not_recorded_as_looking_at_what_was_submitted(
     run: Run, home: Path, tokens: dict[str, str], website: str
 ) -> None:
@@ -517,6 +525,7 @@ def test_submitting_is_not_recorded_as_looking_at_what_was_submitted(
     assert looks == (0,)
 
 
+@ON_SQLITE
 def test_a_wide_cell_is_cut_visibly_in_a_pipe_and_whole_for_programs(
     run: Run, home: Path, tokens: dict[str, str]
 ) -> None:
@@ -652,6 +661,7 @@ def test_a_verdict_needs_one_answer(run: Run, tokens: dict[str, str]) -> None:
     assert (neither.status, both.status) == (2, 2)
 
 
+@ON_SQLITE
 def test_what_a_terminal_would_obey_is_shown_as_marks(run: Run, home: Path, tokens: dict[str, str]) -> None:
     title = "Awas \x1b[2J\u202ebanjir"
     draft(run, tokens["ani"])
@@ -737,6 +747,7 @@ def broken(home: Path, tokens: dict[str, str], tmp_path: Path) -> dict[str, str]
     return {"folder": str(tmp_path), "token": tokens["ani"]}
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("command", "status", "said"),
     [
@@ -889,6 +900,7 @@ def test_a_config_that_is_no_toml_is_one_sentence(run: Run, home: Path) -> None:
     assert (answer.status, "TOML: line 1, column 8." in answer.err) == (2, True)
 
 
+@ON_SQLITE
 def test_a_locked_database_is_one_sentence(
     run: Run, home: Path, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -937,6 +949,7 @@ def test_postgresql_without_its_package_is_one_sentence(run: Run, home: Path, mo
     assert (answer.status, "dissem[postgres]" in answer.err) == (1, True)
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("command", ["queue", "doctor", "daemon --until-idle"])
 def test_a_lost_database_is_missed_and_not_replaced_by_an_empty_one(
     run: Run, home: Path, tokens: dict[str, str], command: str
@@ -951,6 +964,7 @@ def test_a_lost_database_is_missed_and_not_replaced_by_an_empty_one(
     assert not (home / "data" / "dissem.db").exists()
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("version", ["9999", "0000"])
 def test_a_database_of_another_dissem_is_one_sentence(run: Run, home: Path, version: str) -> None:
     _set_version(home, version)
@@ -961,6 +975,7 @@ def test_a_database_of_another_dissem_is_one_sentence(run: Run, home: Path, vers
     assert "Traceback" not in answer.err
 
 
+@ON_SQLITE
 def test_a_damaged_database_is_one_sentence(run: Run, home: Path) -> None:
     (home / "data" / "dissem.db").write_bytes(b"this is no database" * 300)
 
@@ -1119,6 +1134,7 @@ def test_indonesian_is_spoken_unless_something_else_is_asked(
 # Around the installation
 
 
+@ON_SQLITE
 def test_a_backup_holds_the_database_and_media_but_not_the_key(
     run: Run, home: Path, tokens: dict[str, str], tmp_path: Path
 ) -> None:
@@ -1154,6 +1170,7 @@ def test_the_password_of_the_database_is_not_shown(run: Run, home: Path, monkeyp
     assert "s3cret" not in answer.out
 
 
+@ON_SQLITE
 def test_a_changed_audit_record_is_found(run: Run, home: Path, tokens: dict[str, str]) -> None:
     changed = sqlite3.connect(home / "data" / "dissem.db")
     for (trigger,) in changed.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():

@@ -97,6 +97,7 @@ def _opened(home: Path) -> "Installation":
     installation.database.create()
     if not (os.environ.get("DISSEM_KEY") or installation.key_file.exists()):
         if installation.database.version() is not None:
+            installation.close()
             raise Broken(
                 "The key file {file} is gone, and a new one would not open the channels' secrets.",
                 hint="Bring it back from where the key is kept safe.",

@@ -168,8 +168,6 @@ def collect(installation: Installation, *, now: datetime, limit: int, readers: i
         try:
             answers = reading.result()
         except ChannelError as error:
-            if isinstance(error, Unauthorized | Throttled | Unreachable):
-                stopped.add(batch.samples[0].channel)
             total.failure(batch.channel, error, len(batch.samples))
         except Exception as error:  # noqa: BLE001 - a defect in one adapter must not keep the others from being read
             _log.error("measure of channel %s failed", batch.channel.name, exc_info=error)
@@ -231,14 +229,20 @@ def _readings(
 
 
 def _measure(installation: Installation, batch: Batch, stopped: set[int]) -> Answers:
-    """What the platform says of *batch*; nothing if its channel was stopped meanwhile."""
-    if batch.samples[0].channel in stopped:
+    """What the platform says of *batch*; nothing if its channel was stopped meanwhile. One that refuses our login, asks
+    us to wait or does not answer is stopped here, before the next batch can begin."""
+    channel = batch.samples[0].channel
+    if channel in stopped:
         return {}
     numbers = [sample.publication for sample in batch.samples]
     query = select(col(Publication.remote_id), col(Publication.url), col(Publication.also))
     with installation.database.read() as session:
         rows = session.execute(query.where(col(Publication.id).in_(numbers))).all()
-    return batch.adapter.measure([Receipt(remote_id, url, tuple(also)) for remote_id, url, also in rows])
+    try:
+        return batch.adapter.measure([Receipt(remote_id, url, tuple(also)) for remote_id, url, also in rows])
+    except (Unauthorized, Throttled, Unreachable):
+        stopped.add(channel)
+        raise
 
 
 def _defect(error: Exception) -> DissemError:

@@ -5,6 +5,7 @@ SQLite keeps a counter that changes with every commit of another connection; Pos
 
 import logging
 import time
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -83,6 +84,8 @@ class Bell:
 
     def close(self) -> None:
         """Stop listening; a later `wait` would begin anew."""
-        if self._raw is not None:
-            self._raw.invalidate()  # it listens or has an odd mode: not for the pool again
-            self._raw = None
+        raw, self._raw = self._raw, None
+        if raw is not None:
+            raw.detach()  # it listens, or has an odd mode: not for the pool again
+            with suppress(*self._errors):
+                raw.close()

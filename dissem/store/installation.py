@@ -28,7 +28,11 @@ class Installation:
         """Read the settings, and see that the tables are those of this dissem."""
         os.umask(0o077)
         installation = cls(home, load(home / FILE)[0])
-        installation.database.require_current()
+        try:
+            installation.database.require_current()
+        except BaseException:
+            installation.close()
+            raise
         return installation
 
     @property
