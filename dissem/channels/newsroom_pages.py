@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from dissem import i18n
+from dissem.channels.markdown import as_html
 
 NEWEST = 50  # items of the front page and the feeds
 SUMMARY = 240  # characters
@@ -66,7 +67,7 @@ def overview(items: Sequence[Item], years: Sequence[str], site: Site) -> Iterato
 
 def summary(body: str) -> str:
     """The beginning of a Markdown text in plain words: its paragraphs, if it has any."""
-    html = _markdown().render(body)
+    html = as_html(body)
     words = " ".join(_PARAGRAPH.findall(html)) or html
     return textwrap.shorten(unescape(_ELEMENT.sub("", words)), SUMMARY, placeholder=" …")
 
@@ -90,18 +91,7 @@ def _shown(item: Item, site: Site) -> dict[str, Any]:
 
 
 def _full(item: Item, site: Site) -> dict[str, Any]:
-    return {**_shown(item, site), "html": _html(item["body"] or item["text"])}
-
-
-def _html(body: str) -> str:
-    """The body as HTML; its headings stand below the page's own."""
-    markdown = _markdown()
-    tokens = markdown.parse(body)
-    for token in tokens:
-        if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
-    html: str = markdown.renderer.render(tokens, markdown.options, {})
-    return html
+    return {**_shown(item, site), "html": as_html(item["body"] or item["text"], below=1)}
 
 
 def _moment(published: str, zone: ZoneInfo) -> str:
@@ -170,11 +160,3 @@ def _templates() -> Any:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-
-
-@cache
-def _markdown() -> Any:
-    """Markdown without HTML, and without pictures from elsewhere."""
-    from markdown_it import MarkdownIt
-
-    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
