@@ -123,12 +123,16 @@ def installation(config: Config, tmp_path: Path) -> Iterator[Installation]:
 
 @pytest.fixture
 def noticeboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The platform "board" is installed."""
+    """The platforms "board" and "letters" are installed."""
     known = registry.entry_points
+    ours = {
+        "board": EntryPoint("board", "noticeboard:Noticeboard", registry.GROUP),
+        "letters": EntryPoint("letters", "noticeboard:Letters", registry.GROUP),
+    }
 
     def with_board(**wanted: Any) -> Any:
-        point = EntryPoint("board", "noticeboard:Noticeboard", registry.GROUP)
-        return [point] if wanted.get("name") == "board" else [*known(**wanted), point]
+        name = wanted.get("name")
+        return [ours[name]] if name in ours else [*known(**wanted), *ours.values()]
 
     monkeypatch.setattr(registry, "entry_points", with_board)
     registry.adapter_class.cache_clear()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from dissem.channels.adapter import Account, Adapter, Certainty, Counts, Facts, Gone, Part, Prepared, Receipt, Stage
-from dissem.channels.errors import NotYet
+from dissem.channels.errors import NoRecipient, NotYet
 
 
 @dataclass
@@ -20,6 +20,7 @@ class Pinned:
     at: datetime
     account: str
     after: str | None = None
+    recipient: str = ""
 
 
 @dataclass
@@ -40,6 +41,14 @@ class Wall:
     publishes: int = 0
     fetched: list[str] = field(default_factory=list)  # addresses that were given to be fetched
     before_publish: Any = None
+    dead: set[str] = field(default_factory=set)
+    slow: dict[str, bool] = field(default_factory=dict)
+    lost: dict[str, BaseException] = field(default_factory=dict)  # put there, and then this is raised
+
+    @property
+    def reached(self) -> list[str]:
+        """To whom, in order."""
+        return [pinned.recipient for pinned in self.pinned]
 
 
 WALLS: dict[str, Wall] = {}
@@ -105,7 +114,9 @@ class Noticeboard(Adapter):
             if wall.certainty is Certainty.KEYED and pinned.key == part.key:
                 return pinned
         after = part.after.id if part.after else None
-        made = Pinned(str(len(wall.pinned) + 1), part.text, part.key, datetime.now(UTC), wall.account, after)
+        made = Pinned(
+            str(len(wall.pinned) + 1), part.text, part.key, datetime.now(UTC), wall.account, after, part.recipient
+        )
         wall.pinned.append(made)
         return made
 
@@ -126,6 +137,31 @@ class Noticeboard(Adapter):
 
     def remove(self, receipt: Receipt) -> None:
         self.wall.pinned = [p for p in self.wall.pinned if p.id != receipt.id]
+
+
+class Letters(Noticeboard):
+    """Puts a post into each recipient's letterbox; `Wall.dead` are those that take nothing, `Wall.slow` ask to wait."""
+
+    platform = "letters"
+    facts: ClassVar[Facts] = Facts(label="Letters", text=500, recipients=True, lag=timedelta(0))
+
+    class Settings(Noticeboard.Settings):
+        recipients: str = ""
+
+    def recipients(self) -> Sequence[str]:
+        return self.settings.recipients.split()
+
+    def publish(self, part: Part, prepared: Prepared) -> Receipt:
+        if part.recipient in self.wall.dead:
+            self.wall.publishes += 1
+            raise NoRecipient("Nobody lives there.")
+        if self.wall.slow.pop(part.recipient, None):
+            self.wall.publishes += 1
+            raise NotYet("Come back later.", retry_after=timedelta(minutes=10))
+        if error := self.wall.lost.pop(part.recipient, None):
+            self._pin(part)
+            raise error
+        return super().publish(part, prepared)
 
 
 def _raise_next(errors: list[BaseException]) -> None:

@@ -3,7 +3,7 @@
 `python tests/test_life.py` writes the table into docs/delivery.md.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby, product
 from pathlib import Path
 
@@ -28,7 +28,7 @@ USED: dict[State, set[Evidence]] = {  # what queue and desk come with, by state
     S.PROPOSED: {E.APPROVED, E.CANCELLED, E.TOO_LATE, E.RETRIED},
     S.WAITING: {E.CLAIMED, E.VOIDED, E.CANCELLED, E.TOO_LATE},
     S.PREPARING: {E.READY, E.VOIDED, E.CANCELLED, E.LEASE_OVER, *ERRORS},
-    S.PUBLISHING: {*RECEIPTS, *ERRORS, E.PROOFS, E.LEASE_OVER},
+    S.PUBLISHING: {*RECEIPTS, *ERRORS, E.NO_RECIPIENT, E.PROOFS, E.LEASE_OVER},
     S.PROCESSING: {*RECEIPTS - {E.ACCEPTED}, *ERRORS, E.BOUND_PASSED},  # still processing is "later"
     S.UNKNOWN: {*RECEIPTS, *ERRORS - {E.REFUSED}, E.PROOFS, E.ABSENT, E.BOUND_PASSED},  # a refused search is no verdict
     S.HELD: {E.RETRIED, E.SAID_PUBLISHED, E.SAID_ABSENT},
@@ -41,12 +41,15 @@ USED: dict[State, set[Evidence]] = {  # what queue and desk come with, by state
 def situations() -> Iterator[Situation]:
     """Every one there is."""
     flags = ("due", "ready", "last_part", "public_part", "ambiguous", "blind", "settled", "resends", "approved")
+    recipients = ({}, {"independent": True}, {"independent": True, "doubtful": True})
     for values in product((False, True), repeat=len(flags)):
         for deaths in (0, 1, 2):
-            yield Situation(**dict(zip(flags, values, strict=True)), deaths=deaths)
+            for more in recipients:
+                yield Situation(**dict(zip(flags, values, strict=True)), deaths=deaths, **more)
 
 
 ALL = tuple(situations())
+CHAINED = tuple(seen for seen in ALL if not seen.independent)
 
 
 def may_be(state: State, evidence: Evidence, seen: Situation) -> bool:
@@ -54,6 +57,8 @@ def may_be(state: State, evidence: Evidence, seen: Situation) -> bool:
     proposed one only if its approval stands."""
     if evidence in (E.SAID_PUBLISHED, E.SAID_ABSENT):
         return seen.ambiguous
+    if evidence is E.NO_RECIPIENT:
+        return seen.independent
     if evidence is E.RETRIED:
         return not seen.ambiguous and (seen.approved or state is not S.PROPOSED)
     return True
@@ -66,9 +71,9 @@ def chosen(state: State, evidence: Evidence, seen: Situation) -> Rule | None:
     return None
 
 
-def targets(state: State, evidence: Evidence) -> set[State]:
+def targets(state: State, evidence: Evidence, seen_in: Iterable[Situation] = CHAINED) -> set[State]:
     """Where *evidence* may lead from *state*, whatever else is the case."""
-    return {rule.to.state for seen in ALL if (rule := chosen(state, evidence, seen))}
+    return {rule.to.state for seen in seen_in if (rule := chosen(state, evidence, seen))}
 
 
 @pytest.mark.parametrize(("state", "evidence"), [(s, e) for s, known in USED.items() for e in sorted(known)])
@@ -87,7 +92,7 @@ def test_a_late_receipt_has_a_rule_wherever_the_delivery_is_by_then() -> None:
 @pytest.mark.parametrize("state", State)
 def test_what_may_be_public_never_ends_refused_missed_or_cancelled(state: State) -> None:
     for evidence, seen in product(Evidence, ALL):
-        if seen.ambiguous or seen.public_part:
+        if (seen.ambiguous or seen.public_part or seen.doubtful) and may_be(state, evidence, seen):
             rule = chosen(state, evidence, seen)
             assert rule is None or rule.to.state not in SURELY_NOT_PUBLIC, (evidence, seen)
 
@@ -100,7 +105,10 @@ def test_published_is_never_left(evidence: Evidence) -> None:
 
 
 def test_published_needs_a_proof_or_a_persons_word() -> None:
-    assert {rule.evidence for rule in RULES if rule.to.state is S.PUBLISHED} == {E.PROOF, E.SAID_PUBLISHED}
+    for state, evidence, seen in product(State, Evidence, ALL):
+        rule = chosen(state, evidence, seen)
+        if rule and rule.to.state is S.PUBLISHED:
+            assert evidence in (E.PROOF, E.SAID_PUBLISHED) or (evidence is E.NO_RECIPIENT and seen.public_part)
 
 
 def test_only_an_approval_or_a_retry_that_is_still_approved_makes_a_proposed_one_wait() -> None:
@@ -117,6 +125,20 @@ def test_only_an_approval_or_a_retry_that_is_still_approved_makes_a_proposed_one
 
 def test_what_a_dead_worker_was_sending_is_never_ready_again() -> None:
     assert targets(S.PUBLISHING, E.LEASE_OVER) == {S.UNKNOWN}
+
+
+def test_what_becomes_of_one_recipient_holds_up_no_other() -> None:
+    others = [seen for seen in ALL if seen.independent and not seen.last_part and not seen.ambiguous]
+
+    for evidence in (E.NO_RECIPIENT, E.UNCERTAIN, E.LEASE_OVER, E.PROOF, E.LATER):
+        assert targets(S.PUBLISHING, evidence, others) == {S.WAITING}, evidence
+
+
+def test_an_address_in_doubt_is_looked_up_before_the_delivery_ends() -> None:
+    last = [seen for seen in ALL if seen.doubtful and seen.last_part]
+
+    assert {S.PUBLISHED, S.REFUSED} & targets(S.PUBLISHING, E.PROOF, last) == set()
+    assert {S.PUBLISHED, S.REFUSED} & targets(S.PUBLISHING, E.NO_RECIPIENT, last) == set()
 
 
 def test_from_publishing_only_proof_leads_on_and_only_a_sure_no_leads_back() -> None:

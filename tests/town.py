@@ -67,13 +67,13 @@ class Town:
                     )
                 )
 
-    def channel(self, name: str = "board", **settings: Any) -> tuple[Channel, Wall]:
+    def channel(self, name: str = "board", platform: str = "board", **settings: Any) -> tuple[Channel, Wall]:
         """A channel on a wall of its own."""
         wall = WALLS.setdefault(name, Wall(account=name))
         with self.installation.database.write() as session:
             channel = Channel(
                 name=name,
-                platform="board",
+                platform=platform,
                 agency="kominfo",
                 settings={"wall": name, **settings},
                 account=wall.account,

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from dissem.channels.errors import Refused, Uncertain
 from dissem.channels.network import Network
+from dissem.errors import DissemError
 
 KINDS = ("press_release", "photo", "infographic", "video")
 COUNTS = ("views", "reach", "likes", "comments", "shares", "saves", "clicks", "watch_seconds")
@@ -53,25 +54,38 @@ class Facts:
     images: int = 0  # most images in one part
     videos: int = 0
     mixed: bool = False  # images and video in one part
+    cover: bool = False  # a picture that stands behind a video becomes its cover, by the image limits
     needs_media: bool = False  # no post without a picture or video
     image_types: frozenset[str] = frozenset({"image/jpeg", "image/png"})
     image_bytes: int = 8 * 2**20
     image_side: int = 8192
+    image_ratio: tuple[float, float] | None = None  # width ÷ height of pictures, least and most; None: any
     video_types: frozenset[str] = frozenset({"video/mp4"})
     video_bytes: int = 100 * 2**20
+    video_least_bytes: int = 0
     video_seconds: float | None = None  # longest video; None: no limit known
+    video_least_seconds: float = 0
+    video_ratio: tuple[float, float] | None = None  # width ÷ height of videos as shown, least and most; None: any
     alt: int = 0  # longest alt text it carries; 0: none
     link: Literal["text", "field"] = "text"  # where the link goes: into the text, or a field of its own
     tags: Literal["text", "field"] = "text"
     titled: bool = False  # has a title of its own, so the text does not repeat it
+    title: int | None = None  # longest title of its own; None: no limit
     full: bool = False  # shows the whole body as HTML instead of a shortened text
     threads: bool = False  # a long text may go on in a chain of parts
     prepares_text: bool = False  # `prepare` has steps even without attachments
+    recipients: bool = False  # a part for each address of the setting `recipients`; none depends on another
+    daily: int | None = None  # posts that one account may make in 24 hours; None: no limit known
     fetches: bool = False  # takes files from a public address: those that `fetched` names have a `url`
     counts: frozenset[str] = frozenset()  # which of COUNTS it can read; others are "unavailable"
     batch: int = 1  # receipts one `measure` request can carry
     ahead: timedelta = timedelta(hours=12)  # how far before the due time `prepare` may run
     lag: timedelta = timedelta(seconds=10)  # how late a new post may show up in `find`
+    permalink: int = 120  # longest address of one of its posts
+
+    def limit(self, attachments: Sequence["Attachment"]) -> int | None:
+        """Longest text beside *attachments*; None: no limit."""
+        return self.caption if attachments and self.caption is not None else self.text
 
 
 @dataclass(frozen=True)
@@ -118,6 +132,7 @@ class Part:
     language: str = "id"
     created: datetime | None = None
     agency: str = ""  # name of the agency
+    recipient: str = ""  # whom this part is for, where every recipient gets a part of its own
     after: Receipt | None = None
 
     def frozen(self) -> dict[str, Any]:
@@ -208,6 +223,9 @@ class Adapter(ABC):
 
         on_absent: Literal["hold", "resend_once"] = Field("hold", description="after a lost answer and two looks")
         gap: float = Field(0, ge=0, description="least seconds between two posts of this channel")
+        daily: int | None = Field(
+            None, ge=1, description="most posts of this channel in 24 hours; the platform's own limit if not said"
+        )
 
     def __init__(self, settings: Any, *, network: Network, account: str = "") -> None:
         """*account*: the remote id that `check` answered when the channel was connected, empty before."""
@@ -224,6 +242,21 @@ class Adapter(ABC):
     def receipt_at(cls, url: str) -> Receipt | None:
         """The receipt of the post at *url*, the address a person copied; None if its id does not stand in there."""
         return None
+
+    def recipients(self) -> Sequence[str]:
+        """Whom a post of this channel goes to, a part each: where `facts.recipients` says so."""
+        return ()
+
+    @classmethod
+    def objection(cls, part: Part) -> DissemError | None:
+        """Why the platform would refuse *part* although all facts are kept, None if it would not: people are told
+        before the approval."""
+        return None
+
+    @classmethod
+    def price(cls, part: Part) -> float:
+        """What the platform charges for publishing *part*, in US dollars."""
+        return 0.0
 
     def certainty(self, part: Part) -> Certainty:
         """What can be known about *part* after a lost answer."""

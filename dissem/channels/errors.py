@@ -2,6 +2,7 @@
 
 ChannelError
 ├── Refused        the platform says no; staff must change the release
+│   └── NoRecipient  this one address takes nothing: it is left out from now on, the others are not affected
 ├── Unauthorized   the account may not act (login, right, suspension, unpaid bill): the channel is paused
 ├── Throttled      the call was not executed; try again after `retry_after`
 ├── Unreachable    surely nothing became public; try again later
@@ -28,6 +29,10 @@ class ChannelError(DissemError):
 
 class Refused(ChannelError):
     """The platform says no to this content; the same request would be refused again."""
+
+
+class NoRecipient(Refused):
+    """One recipient of many cannot be reached at this address; nothing is wrong with the release."""
 
 
 class Unauthorized(ChannelError):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dissem.desk.acting import Acting
     from dissem.desk.draft import Draft, File
     from dissem.desk.releases import Shown
+    from dissem.desk.uses import Uses
     from dissem.models import Channel, Release
 
 app = Commands(_("Releases: add, edit, submit, approve."))
@@ -86,6 +87,14 @@ Language = Annotated[str | None, typer.Option(metavar="CODE", help=_("Language o
 NotBefore = Annotated[str | None, typer.Option(metavar="TIME", help=_("Embargo: published nowhere before."))]
 Until = Annotated[str | None, typer.Option(metavar="TIME", help=_("Latest useful time: not published after."))]
 Urgent = Annotated[bool | None, typer.Option("--urgent/--not-urgent", help=_("Goes before everything else."))]
+Shape = Annotated[
+    str | None,
+    typer.Option(metavar="WORD", help=_("For pictures of a shape that a platform does not take: pad, crop or refuse.")),
+]
+LinkFrom = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help=_("The channel that goes first; the others show the link to its post.")),
+]
 AgencyCode = Annotated[str | None, typer.Option(metavar="CODE", help=_("The agency, if it is not your own."))]
 
 
@@ -104,13 +113,31 @@ def add(
     not_before: NotBefore = None,
     until: Until = None,
     urgent: Urgent = None,
+    shape: Shape = None,
+    link_from: LinkFrom = None,
     agency: AgencyCode = None,
 ) -> None:
     from dissem.desk import releases
 
     with desk() as acting:
         files = _files(context, media, alt)
-        draft = _draft(acting, file, kind, title, body, files, link, tag, language, not_before, until, urgent, agency)
+        draft = _draft(
+            acting,
+            file,
+            kind=kind,
+            title=title,
+            body=body,
+            media=files,
+            link=link,
+            tags=tag,
+            language=language,
+            not_before=not_before,
+            until=until,
+            urgent=urgent,
+            shape=shape,
+            link_from=link_from,
+            agency=agency,
+        )
         added = releases.add(acting, draft)
         sentence = _("Release {release} is a draft: {title}", release=added.id, title=added.title)
         show(shapes.release(added, acting.installation.zone), sentence)
@@ -132,6 +159,8 @@ def edit(
     not_before: NotBefore = None,
     until: Until = None,
     urgent: Urgent = None,
+    shape: Shape = None,
+    link_from: LinkFrom = None,
     agency: AgencyCode = None,
 ) -> None:
     from dissem.desk import releases
@@ -139,7 +168,23 @@ def edit(
 
     with desk() as acting:
         files = _files(context, media, alt)
-        draft = _draft(acting, file, kind, title, body, files, link, tag, language, not_before, until, urgent, agency)
+        draft = _draft(
+            acting,
+            file,
+            kind=kind,
+            title=title,
+            body=body,
+            media=files,
+            link=link,
+            tags=tag,
+            language=language,
+            not_before=not_before,
+            until=until,
+            urgent=urgent,
+            shape=shape,
+            link_from=link_from,
+            agency=agency,
+        )
         if draft == Draft():
             raise WrongInput("Nothing is said to change.", hint="See: dissem release edit --help")
         edited = releases.edit(acting, number, draft)
@@ -150,6 +195,7 @@ def edit(
 def _draft(
     acting: "Acting",
     file: Path | None,
+    *,
     kind: str | None,
     title: str | None,
     body: str | None,
@@ -160,6 +206,8 @@ def _draft(
     not_before: str | None,
     until: str | None,
     urgent: bool | None,
+    shape: str | None,
+    link_from: str | None,
     agency: str | None,
 ) -> "Draft":
     """What the options say, over what *file* says."""
@@ -176,6 +224,8 @@ def _draft(
         urgent=urgent,
         not_before=time_of(not_before, acting.installation, now) if not_before else None,
         until=time_of(until, acting.installation, now) if until else None,
+        shape=draft.shape(shape) if shape else None,
+        link_from=link_from,
         agency=agency,
         media=media,
     )
@@ -278,10 +328,12 @@ def withdraw(number: ReleaseNumber) -> None:
 
 def preview(number: ReleaseNumber, channel: Channels = None) -> None:
     from dissem.desk import releases
+    from dissem.desk.uses import uses
 
     with desk() as acting:
         posts = releases.preview(acting, number, channel or ())
-        data = [_previewed(to, post) for to, post in posts]
+        used = uses(acting, posts)
+        data = [_previewed(to, post, used[to.name]) for to, post in posts]
         show(data, "\n\n".join(_page(one) for one in data))
 
 
@@ -349,6 +401,7 @@ def _state(text: str) -> Any:
 
 def _described(acting: "Acting", found: "Shown") -> str:
     release, zone = found.release, acting.installation.zone
+    leader = next((c.name for _delivery, c in found.deliveries if c.id == release.link_from), "")
     head = facts(
         {
             _("Release"): f"{release.id} · {release.title}",
@@ -359,7 +412,7 @@ def _described(acting: "Acting", found: "Shown") -> str:
             _("Author"): found.people.get(release.author_id),
             _("Last edited by"): found.people.get(release.editor_id),
             _("Approved by"): found.approval and found.people.get(found.approval.approver_id),
-            _("Link"): release.link,
+            _("Link"): release.link or (_("of the post on {channel}", channel=leader) if leader else None),
             _("Hashtags"): " ".join(f"#{tag}" for tag in release.tags),
             _("Not before"): release.not_before and i18n.moment(release.not_before, zone),
             _("Until"): release.until and i18n.moment(release.until, zone),
@@ -377,7 +430,7 @@ def _described(acting: "Acting", found: "Shown") -> str:
 # What each channel will be sent
 
 
-def _previewed(channel: "Channel", post: "Post") -> dict[str, Any]:
+def _previewed(channel: "Channel", post: "Post", used: "Uses") -> dict[str, Any]:
     from dissem.channels.registry import adapter_class
     from dissem.compose.post import shown
 
@@ -388,15 +441,38 @@ def _previewed(channel: "Channel", post: "Post") -> dict[str, Any]:
         "platform": channel.platform,
         "parts": [{**part, "body": body} for part, body in zip(shown(post, kind), whole, strict=True)],
         "warnings": [told(warning) for warning in post.warnings],
+        "price": round(used.price, 3),
+        "posts_today": used.posts,
+        "posts_a_day": used.most,
     }
 
 
 def _page(one: dict[str, Any]) -> str:
     """One channel's post; only what is indented is sent."""
     head = f"== {one['channel']} ({one['platform']}) =="
-    parts = [_part(part, len(one["parts"])) for part in one["parts"]]
+    parts, recipients = _without_repeats(one["parts"])
+    blocks = [_part(part, len(parts)) for part in parts]
     warnings = [f"! {warning}" for warning in one["warnings"]]
-    return "\n\n".join(block for block in (head, *parts, "\n".join(warnings)) if block)
+    return "\n\n".join(block for block in (head, *blocks, recipients, _cost(one), "\n".join(warnings)) if block)
+
+
+def _without_repeats(parts: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
+    """What goes to many recipients alike is shown once, with their addresses."""
+    to = [part["recipient"] for part in parts if part["recipient"]]
+    if not to:
+        return parts, ""
+    return parts[:1], _("To {number} recipients: {names}", number=i18n.number(len(to)), names=", ".join(to))
+
+
+def _cost(one: dict[str, Any]) -> str:
+    """What publishing it costs and uses up; nothing where it is free and without limit."""
+    lines = []
+    if one["price"]:
+        lines.append(_("Costs {price} US dollars there.", price=i18n.decimal(one["price"], 3)))
+    if one["posts_a_day"]:
+        made, most = i18n.number(one["posts_today"]), i18n.number(one["posts_a_day"])
+        lines.append(_("In the last 24 hours: {made} of {most} posts.", made=made, most=most))
+    return "\n".join(lines)
 
 
 def _part(part: dict[str, Any], of: int) -> str:

@@ -42,35 +42,40 @@ def compose(
     kind: type[Adapter],
     folder: Path,
     seed: str,
-    settings: Any | None = None,
+    link: str | None = None,
+    recipients: Sequence[str] = (),
 ) -> Post:
     """The post of *release* with *pictures*, in their order, for a channel that *kind* speaks for.
 
     The same input gives the same parts, keys included, whenever it is asked. Files are read from and written to the
     media *folder*. *agency* is the office's name; *seed* names release and channel. Texts always fit; WrongInput is
     raised for what only people can mend: no picture where there must be one, a video the platform does not take.
-    *settings* are the channel's own; no rule depends on them yet.
+    *link* stands in for the release's own; *recipients* are whom the channel writes to, where each gets a part.
     """
+    link = link or release.link or ""
     facts, warnings = kind.facts, list[DissemError]()
     files = Files(folder, kind, warnings)
     attachments = tuple(files.attached(picture) for picture in chosen(release, pictures, facts, warnings))
-    words, texts = _told(_words(release, kind, warnings), release, kind, _limit(facts, attachments), warnings)
+    words, texts = _told(_words(release, kind, link, warnings), link, kind, facts.limit(attachments), warnings)
     if not (texts[0] or attachments or facts.titled):
         raise WrongInput("The release has neither a text nor a picture for {platform}.", platform=facts.label)
     whole = Part(
         key="",
         kind=Kind(release.kind).value,
-        title=one_line(release.title),
+        title=_title(release, kind, warnings),
         text="",
         body=release.body,
         tags=_bare(release.tags) if facts.tags == "field" else words.tags,
-        link=(release.link if facts.link == "field" else words.link) or None,
+        link=(link if facts.link == "field" else words.link) or None,
         language=release.language,
         created=release.created.astimezone(UTC),
         agency=agency,
     )
     parts = [replace(whole, text=text, attachments=() if n else attachments) for n, text in enumerate(texts)]
+    if facts.recipients:
+        parts = _to_each(parts[0], recipients, facts)
     _require_room(parts, kind)
+    _require_no_objection(parts[0], kind)
     return Post(
         tuple(_keyed(part, seed, number) for number, part in enumerate(parts, 1)),
         tuple(warning.reason() for warning in warnings),
@@ -84,10 +89,11 @@ def shown(post: Post, kind: type[Adapter]) -> list[dict[str, Any]]:
     return [
         {
             "number": number,
+            "recipient": part.recipient,
             "title": part.title,
             "text": part.text,
             "length": kind.length(part.text),
-            "limit": _limit(kind.facts, part.attachments),
+            "limit": kind.facts.limit(part.attachments),
             "link": part.link,
             "tags": list(part.tags),
             "attachments": [_shown_file(attachment, post.names) for attachment in part.attachments],
@@ -100,6 +106,22 @@ def _shown_file(attachment: Attachment, names: Mapping[str, str]) -> dict[str, A
     plain = ("sha256", "type", "size", "width", "height", "duration", "alt")
     name = names.get(attachment.sha256, attachment.path.name)
     return {"name": name, **{fact: getattr(attachment, fact) for fact in plain}}
+
+
+def _to_each(part: Part, recipients: Sequence[str], facts: Facts) -> list[Part]:
+    if not recipients:
+        raise WrongInput(
+            "The channel on {platform} has nobody to write to.",
+            hint="Name them: dissem channel edit NAME --set recipients=…",
+            platform=facts.label,
+        )
+    return [replace(part, recipient=recipient) for recipient in recipients]
+
+
+def _require_no_objection(part: Part, kind: type[Adapter]) -> None:
+    objection = kind.objection(part)
+    if objection:
+        raise WrongInput(objection.text, hint=objection.hint_text, **objection.values)
 
 
 def _keyed(part: Part, seed: str, number: int) -> Part:
@@ -128,13 +150,13 @@ class _Words:
         return PARAGRAPH.join(block for block in (self.title, self.body, self.link, tags) if block)
 
 
-def _words(release: Release, kind: type[Adapter], warnings: list[DissemError]) -> _Words:
+def _words(release: Release, kind: type[Adapter], link: str, warnings: list[DissemError]) -> _Words:
     facts = kind.facts
     title = one_line(release.title)
     return _Words(
         title="" if facts.titled else title,
         body=_without_title(from_markdown(release.body), title),
-        link="" if facts.link == "field" else release.link or "",
+        link="" if facts.link == "field" else link,
         tags=() if facts.tags == "field" else _hashtags(release.tags, warnings),
     )
 
@@ -164,20 +186,31 @@ def _bare(tags: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in named if name))
 
 
-def _limit(facts: Facts, attachments: Sequence[Attachment]) -> int | None:
-    return facts.caption if attachments and facts.caption is not None else facts.text
-
-
 def _require_room(parts: Sequence[Part], kind: type[Adapter]) -> None:
     """The promise that every text fits, kept by a check: a platform would cut or refuse it after the approval."""
     for part in parts:
-        limit = _limit(kind.facts, part.attachments)
+        limit = kind.facts.limit(part.attachments)
         if limit is not None and kind.length(part.text) > limit:
             raise AssertionError(f"a text of {kind.length(part.text)} was composed for a limit of {limit}")
 
 
+def _title(release: Release, kind: type[Adapter], warnings: list[DissemError]) -> str:
+    title, most = one_line(release.title), kind.facts.title
+    if most is None or len(title) <= most:
+        return title
+    warnings.append(
+        DissemError(
+            "The title is shortened for {platform}: it takes {most} characters.",
+            hint="Give the release a shorter title.",
+            platform=kind.facts.label,
+            most=most,
+        )
+    )
+    return shorten(title, most, len)
+
+
 def _told(
-    words: _Words, release: Release, kind: type[Adapter], limit: int | None, warnings: list[DissemError]
+    words: _Words, link: str, kind: type[Adapter], limit: int | None, warnings: list[DissemError]
 ) -> tuple[_Words, list[str]]:
     """The texts, each within its limit, and the words that are left in them."""
     facts = kind.facts
@@ -185,9 +218,9 @@ def _told(
         return words, [shorten(words.body or words.title, SUMMARY if limit is None else limit, kind.length)]
     if limit is None or kind.length(words.joined()) <= limit:
         return words, [words.joined()]
-    if facts.threads and not release.link:
+    if facts.threads and not link:
         return words, _chain(words, kind, limit, warnings)
-    if not release.link:
+    if not link:
         warnings.append(
             DissemError(
                 "{platform} does not show the end of the text.",

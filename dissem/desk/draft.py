@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 from dissem.config import TOML_HINT, toml_place
 from dissem.errors import DissemError, WrongInput
 from dissem.i18n import _
-from dissem.models import Kind
+from dissem.models import Kind, Shape
 from dissem.phrases import understand
 
 FENCE = "+++"
@@ -65,6 +65,8 @@ class Draft:
     until: datetime | None = None
     agency: str | None = None
     media: tuple[File, ...] | None = None
+    shape: Shape | None = None  # what is done with pictures whose shape a platform does not take
+    link_from: str | None = None  # name of the channel whose publication the others link to; empty: none
 
     def __post_init__(self) -> None:
         if self.title is not None:
@@ -184,6 +186,8 @@ _READERS: dict[str, Any] = {
     "until": _moment,
     "agency": _string,
     "media": _files,
+    "shape": lambda value, *_: shape(_string(value)),
+    "link_from": _string,
 }
 _SHAPES = {
     "kind": 'As in: kind = "press_release"',
@@ -195,6 +199,8 @@ _SHAPES = {
     "not_before": 'As in: not_before = "2026-12-01T08:00"',
     "until": 'As in: until = "2026-12-01T20:00"',
     "agency": "The code of the agency in quotes",
+    "shape": 'As in: shape = "pad"',
+    "link_from": 'As in: link_from = "website"',
     "media": 'As in: media = [{{ path = "foto.jpg", alt = "…" }}]',  # braces double: the hint is a format
 }
 
@@ -252,6 +258,19 @@ def kind(value: str) -> Kind:
             hint="Kinds: {known}.",
             kind=value,
             known=", ".join(k.value for k in Kind),
+        ) from None
+
+
+def shape(value: str) -> Shape:
+    """What to do with a picture of another shape, by its word."""
+    try:
+        return Shape(value.strip().lower())
+    except ValueError:
+        raise WrongInput(
+            "Pictures cannot be made to fit by {shape}.",
+            hint="Known: {known}.",
+            shape=value,
+            known=", ".join(s.value for s in Shape),
         ) from None
 
 

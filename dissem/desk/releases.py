@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from dissem.channels.registry import adapter_class
+from dissem.desk import recipients
 from dissem.desk.acting import Acting
+from dissem.desk.channels import known
 from dissem.desk.draft import Draft, File, complete
 from dissem.desk.people import known_agency
 from dissem.desk.rights import Action, allow
@@ -32,7 +34,7 @@ from dissem.models import (
     ReleaseState,
     State,
 )
-from dissem.queue import gate
+from dissem.queue import following, gate
 from dissem.queue.carry import files_of
 from dissem.queue.moves import advance
 from dissem.queue.reconcile import is_in_doubt
@@ -44,7 +46,6 @@ if TYPE_CHECKING:  # composing costs start-up time, and most commands do not com
 
 EARLY = (State.PROPOSED, State.WAITING, State.PREPARING)
 LOOKED = "release.preview"  # in the audit record: who saw what before approving
-LEAD = timedelta(minutes=30)  # media are brought to the platform this long before the due time at most
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ def add(acting: Acting, draft: Draft) -> Release:
             created=now,
             edited=now,
         )
+        _take_link_from(session, release, whole)
         session.add(release)
         session.flush()
         _attach(session, release, taken, now)
@@ -99,6 +101,7 @@ def edit(acting: Acting, number: int, draft: Draft) -> Release:
         reopen(session, release, now=now)
         for name, value in _columns(draft).items():
             setattr(release, name, value)
+        _take_link_from(session, release, draft)
         if taken is not None:
             session.execute(delete(ReleaseMedia).where(col(ReleaseMedia.release_id) == release.id))
             _attach(session, release, taken, now)
@@ -216,8 +219,9 @@ def submit(acting: Acting, number: int) -> Release:
         unchanged = release.edited == before.edited and release.state == before.state
         if not unchanged or {c.id for _, c in deliveries} != set(posts):
             raise Conflict("Release {release} was changed at the same moment.", hint="Submit it again.", release=number)
-        hashes = []
+        hashes, leader = [], _leader(release, deliveries)
         for delivery, channel in deliveries:
+            delivery.follows = leader if delivery.id != leader else None
             _keep_made(session, posts[channel.id], now)
             parts = _freeze(session, delivery, channel, posts[channel.id])
             hashes.append(gate.delivery_hash(delivery, parts))
@@ -237,6 +241,7 @@ def _require_submittable(release: Release, planned: Sequence[tuple[Delivery, Cha
             hint="First: dissem schedule {release} --to CHANNEL --at TIME",
             release=release.id,
         )
+    _require_leader_first(release, planned)
     for _, channel in planned:
         if channel.account is None:
             raise Conflict(
@@ -244,6 +249,33 @@ def _require_submittable(release: Release, planned: Sequence[tuple[Delivery, Cha
                 hint="Run: dissem channel check {channel}",
                 channel=channel.name,
             )
+
+
+def _require_leader_first(release: Release, planned: Sequence[tuple[Delivery, Channel]]) -> None:
+    if release.link_from is None:
+        return
+    leading = next(((d, c) for d, c in planned if c.id == release.link_from), None)
+    if leading is None:
+        raise Conflict(
+            "Release {release} takes its link from a channel on which it is not scheduled.",
+            hint="Schedule it there too, or name another channel: dissem release edit {release} --link-from CHANNEL",
+            release=release.id,
+        )
+    leader, channel = leading
+    for delivery, other in planned:
+        if delivery.due < leader.due:
+            raise Conflict(
+                "On {other} release {release} is due before {channel}, whose link it shows.",
+                hint="Schedule {channel} first, or at the same time.",
+                other=other.name,
+                release=release.id,
+                channel=channel.name,
+            )
+
+
+def _leader(release: Release, deliveries: Sequence[tuple[Delivery, Channel]]) -> int | None:
+    """The delivery whose link the others wait for."""
+    return next((d.id for d, _ in deliveries if release.link_from and d.channel_id == release.link_from), None)
 
 
 def approve(acting: Acting, number: int) -> Release:
@@ -284,20 +316,17 @@ def approve(acting: Acting, number: int) -> Release:
             )
             session.add(covered)
             advance(
-                session, delivery, Evidence.APPROVED, now=now, next_at=first_moment(delivery, channel, now), reason=None
+                session,
+                delivery,
+                Evidence.APPROVED,
+                now=now,
+                next_at=following.parked(session, delivery, channel, now),
+                reason=None,
             )
         release.state = ReleaseState.APPROVED
         session.add(release)
         acting.record(session, "release.approve", f"release {number}", hash=release.content_hash)
     return release
-
-
-def first_moment(delivery: Delivery, channel: Channel, now: datetime) -> datetime:
-    """When there is something to do: at the due time, or before it where media have to be brought there first."""
-    due = max(delivery.due, delivery.not_before or delivery.due)
-    if delivery.ready:
-        return due
-    return max(now, due - min(LEAD, adapter_class(channel.platform).facts.ahead))
 
 
 def reject(acting: Acting, number: int, reason: str) -> Release:
@@ -384,9 +413,14 @@ def _require_seen(session: Session, acting: Acting, release: Release) -> None:
 
 
 def _columns(draft: Draft) -> dict[str, Any]:
-    names = ("kind", "title", "body", "link", "language", "urgent", "not_before", "until")
+    names = ("kind", "title", "body", "link", "language", "urgent", "not_before", "until", "shape")
     said = {name: getattr(draft, name) for name in names if getattr(draft, name) is not None}
     return {**said, "tags": list(draft.tags)} if draft.tags is not None else said
+
+
+def _take_link_from(session: Session, release: Release, draft: Draft) -> None:
+    if draft.link_from is not None:
+        release.link_from = known(session, draft.link_from).id if draft.link_from else None
 
 
 def _check_times(release: Release) -> None:
@@ -445,16 +479,20 @@ def _keep_made(session: Session, post: "Post", now: datetime) -> None:
 
 def _freeze(session: Session, delivery: Delivery, channel: Channel, post: "Post") -> list[Part]:
     """Write the parts of *post* as those of *delivery*. A part that was attempted before keeps its row and history."""
-    prepares_text = adapter_class(channel.platform).facts.prepares_text
+    kind = adapter_class(channel.platform)
+    facts = kind.facts
     kept = {p.number: p for p in session.exec(select(Part).where(Part.delivery_id == delivery.id))}
     parts = []
     for number, frozen in enumerate(post.parts, start=1):
         part = kept.get(number) or Part(delivery_id=delivery.id or 0, number=number, post={})
         part.post, part.prepared, part.prepared_until = frozen.frozen(), {}, None
-        part.prepares = bool(frozen.attachments) or prepares_text
+        part.prepares = bool(frozen.attachments) or facts.prepares_text
+        part.price, part.settled, part.next_at = kind.price(frozen), None, None
         session.add(part)
         parts.append(part)
     delivery.part, delivery.parts, delivery.account = 1, len(parts), channel.account
+    delivery.independent = facts.recipients
+    delivery.open_parts, delivery.doubtful_parts, delivery.public_parts = len(parts) - 1, 0, 0
     delivery.ready, delivery.prepared_until = not parts[0].prepares, None
     delivery.deaths = delivery.failures = delivery.absences = 0
     delivery.fence += 1
@@ -471,14 +509,28 @@ def _hashes(session: Session, deliveries: Sequence[Delivery]) -> dict[int, str]:
 def _composed(acting: Acting, release: Release, pictures: "Sequence[Picture]", agency: str, channel: Channel) -> "Post":
     from dissem.compose.post import compose
 
+    kind = adapter_class(channel.platform)
     return compose(
         release,
         pictures,
         agency=agency,
-        kind=adapter_class(channel.platform),
+        kind=kind,
         folder=acting.installation.media,
         seed=f"release {release.id}/channel {channel.id}",
+        link=_link(acting, release, channel),
+        recipients=recipients.wanted(acting.installation, channel) if kind.facts.recipients else (),
     )
+
+
+def _link(acting: Acting, release: Release, channel: Channel) -> str | None:
+    """The place of a link that is not known yet, as long as it may get; None: the release's own link, if any."""
+    from dissem.compose.links import place
+
+    if release.link_from is None or release.link_from == channel.id:
+        return None
+    with acting.installation.database.read() as session:
+        leader = session.get_one(Channel, release.link_from)
+    return place(adapter_class(leader.platform).facts.permalink)
 
 
 def _pictures(session: Session, release: Release) -> "list[Picture]":
@@ -508,8 +560,6 @@ def _deliveries(session: Session, release: Release) -> Sequence[tuple[Delivery, 
 
 
 def _named(session: Session, names: Sequence[str]) -> list[Channel]:
-    from dissem.desk.channels import known
-
     return [known(session, name) for name in names]
 
 

@@ -12,7 +12,9 @@ from dissem.desk.releases import EARLY, reopen
 from dissem.desk.rights import Action, allow
 from dissem.desk.times import times
 from dissem.errors import Conflict, NotAllowed
+from dissem.i18n import moment
 from dissem.models import Channel, Delivery, Evidence, Release, State
+from dissem.queue import quotas
 from dissem.queue.claims import IN_HAND, stopped_halfway
 from dissem.queue.moves import advance
 
@@ -54,6 +56,8 @@ def _proposed(
     values = times(release, at, acting.installation.config.windows)
     query = select(Delivery).where(Delivery.release_id == release.id, Delivery.channel_id == channel.id)
     there = session.exec(query).first()
+    if there is None or there.state in ENDED:
+        _require_room(session, acting, channel, at)
     if there is None:
         made = Delivery(
             release_id=release.id or 0,
@@ -77,6 +81,18 @@ def _proposed(
             state=there.state,
         )
     return there
+
+
+def _require_room(session: Session, acting: Acting, channel: Channel, at: datetime) -> None:
+    most = quotas.most(channel)
+    if most is not None and quotas.planned(session, channel, at) >= most:
+        raise Conflict(
+            "Channel {channel} has {most} posts within a day of {at} already, which is its limit.",
+            hint="Choose another day.",
+            channel=channel.name,
+            most=most,
+            at=moment(at, acting.installation.zone),
+        )
 
 
 def reschedule(acting: Acting, number: int, at: datetime) -> tuple[Delivery, Channel]:

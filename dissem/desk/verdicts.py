@@ -15,7 +15,8 @@ from dissem.desk.rights import Action
 from dissem.errors import Conflict, WrongInput
 from dissem.i18n import moment
 from dissem.models import Attempt, Channel, Delivery, Evidence, Part, Publication, Release, State
-from dissem.queue.carry import keep_receipt, prepared_anew, proven
+from dissem.queue import parts
+from dissem.queue.carry import keep_receipt, prepared_anew
 from dissem.queue.claims import Claimed, receipt_of, stopped_halfway
 from dissem.queue.moves import advance, situation
 from dissem.queue.reconcile import settled_at
@@ -131,14 +132,15 @@ def _say_absent(session: Session, acting: Acting, delivery: Delivery, channel: C
 
 def _say_published(session: Session, delivery: Delivery, channel: Channel, url: str, now: datetime) -> None:
     receipt = adapter_class(channel.platform).receipt_at(url)
-    if receipt is None and delivery.part < delivery.parts:
+    if receipt is None and delivery.part < delivery.parts and not delivery.independent:
         raise WrongInput(
             "{url} is not the address of a post on {channel}, and the next part has to refer to it.",
             hint="Copy the address of the post itself.",
             url=url,
             channel=channel.name,
         )
-    receipt = receipt or Receipt(SAID + url, url)
+    recipients = f" {delivery.part}" if delivery.independent else ""  # the same address may be said of each
+    receipt = receipt or Receipt(SAID + url + recipients, url)
     other = session.exec(
         select(Publication).where(
             Publication.channel_id == channel.id,
@@ -150,7 +152,8 @@ def _say_published(session: Session, delivery: Delivery, channel: Channel, url: 
         raise Conflict("That address belongs to delivery {delivery} already.", delivery=other.delivery_id)
     part = session.exec(select(Part).where(Part.delivery_id == delivery.id, Part.number == delivery.part)).one()
     claimed = Claimed(delivery, part, channel, None, None, 0.0)
-    advance(session, delivery, Evidence.SAID_PUBLISHED, now=now, **proven(session, claimed, now))
+    values = parts.proven(session, delivery, now)
+    advance(session, delivery, Evidence.SAID_PUBLISHED, now=now, **values)
     keep_receipt(session, claimed, receipt, now)
 
 

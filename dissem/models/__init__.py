@@ -2,11 +2,19 @@
 
 from dissem.models.audit import AuditEntry
 from dissem.models.channel import Channel, ChannelState
-from dissem.models.delivery import ApprovedDelivery, Attempt, Delivery, Part, Publication
+from dissem.models.delivery import (
+    ApprovedDelivery,
+    Attempt,
+    Delivery,
+    Part,
+    Publication,
+    Settled,
+    Suppression,
+)
 from dissem.models.engagement import Engagement, EngagementDay
 from dissem.models.life import Evidence, Held, Move, Situation, State, move
 from dissem.models.people import Agency, Person, Role
-from dissem.models.release import Approval, Kind, Media, Release, ReleaseMedia, ReleaseState
+from dissem.models.release import Approval, Kind, Media, Release, ReleaseMedia, ReleaseState, Shape
 from dissem.models.runs import Daemon, JobRun
 
 __all__ = [
@@ -34,7 +42,10 @@ __all__ = [
     "ReleaseMedia",
     "ReleaseState",
     "Role",
+    "Settled",
+    "Shape",
     "Situation",
     "State",
+    "Suppression",
     "move",
 ]

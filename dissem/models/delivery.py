@@ -1,6 +1,7 @@
 """Deliveries, their frozen parts, the attempts and the proofs."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
@@ -51,6 +52,7 @@ class Delivery(SQLModel, table=True):
             "until",
             sqlite_where=text("state IN ('proposed', 'waiting')"),
         ),
+        Index("delivery_follows", "follows", sqlite_where=text("follows IS NOT NULL")),
         Index("delivery_state_since", "state", "since"),
         Index(
             "delivery_in_hand",
@@ -73,6 +75,11 @@ class Delivery(SQLModel, table=True):
     account: str | None = None  # the channel's account when the parts were frozen
     part: int = 1  # number of the part to publish next
     parts: int = 1
+    independent: bool = False  # a part for each recipient: what becomes of one says nothing of the others
+    open_parts: int = 0  # of independent parts, beside the current one: still to be tried
+    doubtful_parts: int = 0  # likewise: may be public
+    public_parts: int = 0  # likewise: are public
+    follows: int | None = Field(default=None, foreign_key="delivery.id")  # the delivery whose link it waits for
     ready: bool = False  # the part is prepared, or has nothing to prepare
     prepared_until: datetime | None = None
     owner: str | None = None
@@ -88,6 +95,14 @@ class Delivery(SQLModel, table=True):
     published: datetime | None = Field(default=None, index=True)  # when its last part became public
 
 
+class Settled(StrEnum):
+    """What became of an independent part that is not the current one."""
+
+    PUBLIC = "public"
+    REFUSED = "refused"
+    UNSURE = "unsure"  # it may be public
+
+
 class Part(SQLModel, table=True):
     """A part as composed and frozen at submit. *prepared* is what has been made at the platform so far."""
 
@@ -101,6 +116,9 @@ class Part(SQLModel, table=True):
     prepares: bool = False  # whether the adapter has steps to take before it can be published
     prepared: dict[str, Any] = Field(default_factory=dict, sa_column=document())
     prepared_until: datetime | None = None
+    price: float = 0.0  # US dollars that the platform charges for publishing it
+    settled: Settled | None = Field(default=None, sa_column=words(Settled, nullable=True))
+    next_at: datetime | None = None  # of an independent part that was put off
 
 
 class Attempt(SQLModel, table=True):
@@ -138,6 +156,15 @@ class Publication(SQLModel, table=True):
     published: datetime | None = Field(default=None, index=True)
     removed: datetime | None = None  # taken down by us
     gone: datetime | None = None  # seen to be gone
+
+
+class Suppression(SQLModel, table=True):
+    """A recipient of a channel who gets nothing any more: the address is dead, or the person asked for it."""
+
+    channel_id: int = Field(foreign_key="channel.id", primary_key=True)
+    recipient: str = Field(primary_key=True)
+    since: datetime
+    reason: dict[str, Any] = Field(sa_column=document())
 
 
 class ApprovedDelivery(SQLModel, table=True):

@@ -45,6 +45,7 @@ class Evidence(StrEnum):
     CLAIMED = "claimed"
     READY = "ready"  # prepared, or nothing to prepare
     REFUSED = "refused"
+    NO_RECIPIENT = "no recipient"  # this one address takes nothing; of independent parts only
     UNAUTHORIZED = "unauthorized"
     LATER = "later"  # NotYet: counts as no try
     NOT_SENT = "not sent"  # Throttled, Unreachable, past the send deadline
@@ -68,8 +69,10 @@ class Situation:
     due: bool = False
     ready: bool = False
     last_part: bool = True
-    public_part: bool = False  # an earlier part of this delivery is public
+    public_part: bool = False  # another part of this delivery is public
     ambiguous: bool = False  # an earlier attempt for this part may be public
+    independent: bool = False  # the parts do not depend on each other
+    doubtful: bool = False  # another, independent part may be public
     blind: bool = False
     settled: bool = False  # absent was seen twice, after the settle time
     resends: bool = False  # after absence: KEYED, STAGED, or `on_absent` allows one more
@@ -117,9 +120,12 @@ def _rule(states: State | frozenset[State], evidence: Evidence, to: State | Held
 
 _CONDITIONS: dict[str, Condition] = {
     "an earlier part is public": lambda s: s.public_part,
-    "an earlier attempt was ambiguous": lambda s: s.ambiguous,
+    "an earlier attempt was ambiguous": lambda s: s.ambiguous or s.doubtful,
     "prepared and due": lambda s: s.ready and s.due,
     "more parts follow": lambda s: not s.last_part,
+    "other recipients are still to be tried": lambda s: s.independent and not s.last_part,
+    "another recipient's is in doubt": lambda s: s.doubtful,
+    "another recipient has it": lambda s: s.independent and s.public_part,
     "second death": lambda s: s.deaths >= 2,
     "nothing can be looked up": lambda s: s.blind,
     "seen twice after settling, may be sent again": lambda s: s.settled and s.resends,
@@ -128,6 +134,7 @@ _CONDITIONS: dict[str, Condition] = {
     "not ambiguous": lambda s: not s.ambiguous,
     "ambiguous": lambda s: s.ambiguous,
     "ambiguous, more parts follow": lambda s: s.ambiguous and not s.last_part,
+    "ambiguous, another recipient's is in doubt": lambda s: s.ambiguous and s.doubtful,
 }
 
 RULES: tuple[Rule, ...] = (
@@ -155,6 +162,7 @@ RULES: tuple[Rule, ...] = (
     _rule(S.PREPARING, E.REFUSED, Held.PART, "an earlier part is public"),
     _rule(S.PREPARING, E.REFUSED, S.REFUSED),
     _rule(S.PUBLISHING, E.PROOF, S.WAITING, "more parts follow"),
+    _rule(S.PUBLISHING, E.PROOF, S.UNKNOWN, "another recipient's is in doubt"),
     _rule(S.PUBLISHING, E.PROOF, S.PUBLISHED),
     _rule(S.PUBLISHING, E.PROOFS, Held.TWICE),
     _rule(S.PUBLISHING, E.ACCEPTED, S.PROCESSING),
@@ -165,7 +173,16 @@ RULES: tuple[Rule, ...] = (
     _rule(S.PUBLISHING, E.REFUSED, S.UNKNOWN, "an earlier attempt was ambiguous"),
     _rule(S.PUBLISHING, E.REFUSED, Held.PART, "an earlier part is public"),
     _rule(S.PUBLISHING, E.REFUSED, S.REFUSED),
+    # a dead address is nobody else's trouble
+    _rule(S.PUBLISHING, E.NO_RECIPIENT, S.UNKNOWN, "ambiguous"),
+    _rule(S.PUBLISHING, E.NO_RECIPIENT, S.WAITING, "other recipients are still to be tried"),
+    _rule(S.PUBLISHING, E.NO_RECIPIENT, S.UNKNOWN, "another recipient's is in doubt"),
+    _rule(S.PUBLISHING, E.NO_RECIPIENT, S.PUBLISHED, "another recipient has it"),
+    _rule(S.PUBLISHING, E.NO_RECIPIENT, S.REFUSED),
+    # those in doubt come last, so that nobody else waits for them
+    _rule(S.PUBLISHING, E.UNCERTAIN, S.WAITING, "other recipients are still to be tried"),
     _rule(S.PUBLISHING, E.UNCERTAIN, S.UNKNOWN),
+    _rule(S.PUBLISHING, E.LEASE_OVER, S.WAITING, "other recipients are still to be tried"),
     _rule(S.PUBLISHING, E.LEASE_OVER, S.UNKNOWN),
     _rule(S.PROCESSING, E.PROOF, S.WAITING, "more parts follow"),
     _rule(S.PROCESSING, E.PROOF, S.PUBLISHED),
@@ -180,6 +197,7 @@ RULES: tuple[Rule, ...] = (
     _rule(S.PROCESSING, E.UNAUTHORIZED, S.PROCESSING),
     _rule(S.PROCESSING, E.BOUND_PASSED, Held.PROCESSING),
     _rule(S.UNKNOWN, E.PROOF, S.WAITING, "more parts follow"),
+    _rule(S.UNKNOWN, E.PROOF, S.UNKNOWN, "another recipient's is in doubt"),
     _rule(S.UNKNOWN, E.PROOF, S.PUBLISHED),
     _rule(S.UNKNOWN, E.PROOFS, Held.TWICE),
     _rule(S.UNKNOWN, E.ACCEPTED, S.PROCESSING),
@@ -194,6 +212,7 @@ RULES: tuple[Rule, ...] = (
     _rule(S.UNKNOWN, E.UNAUTHORIZED, S.UNKNOWN),
     _rule(S.UNKNOWN, E.BOUND_PASSED, Held.UNKNOWN),
     _rule(S.HELD, E.SAID_PUBLISHED, S.WAITING, "ambiguous, more parts follow"),
+    _rule(S.HELD, E.SAID_PUBLISHED, S.UNKNOWN, "ambiguous, another recipient's is in doubt"),
     _rule(S.HELD, E.SAID_PUBLISHED, S.PUBLISHED, "ambiguous"),
     _rule(S.HELD, E.SAID_ABSENT, S.WAITING, "ambiguous"),
     _rule(S.PROPOSED, E.RETRIED, S.WAITING, "not ambiguous and the approval matches"),

@@ -28,6 +28,14 @@ class ReleaseState(StrEnum):
     REJECTED = "rejected"
 
 
+class Shape(StrEnum):
+    """What is done with a picture whose shape a platform does not take."""
+
+    PAD = "pad"  # shown whole, with bars
+    CROP = "crop"  # filled, the edges cut
+    REFUSE = "refuse"  # nothing: the platform is left to people
+
+
 class Media(SQLModel, table=True):
     """One file, stored once under its SHA-256. *made_from*: the original of a cleaned or fitted copy."""
 
@@ -56,6 +64,8 @@ class Release(SQLModel, table=True):
     urgent: bool = False
     not_before: datetime | None = None  # embargo
     until: datetime | None = None  # latest useful time; None: by kind
+    shape: Shape = Field(default=Shape.PAD, sa_column=words(Shape))
+    link_from: int | None = Field(default=None, foreign_key="channel.id")  # others link to its publication
     author_id: int = Field(foreign_key="person.id")
     editor_id: int = Field(foreign_key="person.id")  # who edited last
     content_hash: str | None = None  # of the frozen parts, set at submit
@@ -93,7 +103,9 @@ class Approval(SQLModel, table=True):
 
 def release_facts(release: Release) -> dict[str, Any]:
     """What of the release itself an approval covers, beside its deliveries."""
+    linked = {"link_from": release.link_from} if release.link_from else {}
     return {
+        **linked,
         "id": release.id,
         "kind": release.kind.value,
         "agency": release.agency,

@@ -7,7 +7,7 @@ arrives late adds knowledge and moves nothing but an unproven delivery to publis
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -23,6 +23,7 @@ from dissem.channels.adapter import Adapter, Prepared, Receipt, Stage, fingerpri
 from dissem.channels.adapter import Part as Post
 from dissem.channels.errors import (
     ChannelError,
+    NoRecipient,
     NotYet,
     Refused,
     Stale,
@@ -32,10 +33,22 @@ from dissem.channels.errors import (
     Unreachable,
 )
 from dissem.channels.registry import adapter_class
+from dissem.compose import links
 from dissem.compose.media import digest, stored
 from dissem.errors import DissemError
-from dissem.models import Attempt, Channel, ChannelState, Delivery, Evidence, Part, Publication, State
-from dissem.queue import pacing
+from dissem.models import (
+    Attempt,
+    Channel,
+    ChannelState,
+    Delivery,
+    Evidence,
+    Part,
+    Publication,
+    Settled,
+    State,
+    Suppression,
+)
+from dissem.queue import pacing, parts, quotas
 from dissem.queue.claims import Anywhere, Claimed, boot_time
 from dissem.queue.moves import Lost, advance
 from dissem.store.audit import INSTALLATION
@@ -45,6 +58,7 @@ from dissem.store.installation import Installation
 log = logging.getLogger(__name__)
 
 _EVIDENCE: tuple[tuple[type[Exception], Evidence], ...] = (
+    (NoRecipient, Evidence.NO_RECIPIENT),
     (Refused, Evidence.REFUSED),
     (Unauthorized, Evidence.UNAUTHORIZED),
     (Throttled, Evidence.NOT_SENT),
@@ -116,6 +130,7 @@ class Carrier:
         try:
             adapter = self.adapter_of(claimed)
             post = self._post(claimed, adapter)
+            self._require_recipient(claimed)
             self.reached("before publish")
             self._still_in_time(claimed)
         except Exception as error:  # noqa: BLE001 — nothing has left yet
@@ -141,6 +156,15 @@ class Carrier:
         """Whoever slept after the claim (a closed lid, a stopped process) must not send: others have taken over."""
         if boot_time() - claimed.taken > self.timing.send_deadline.total_seconds():
             raise NotYet("It was not sent in time after it was taken in hand.", retry_after=timedelta(0))
+
+    def _require_recipient(self, claimed: Claimed) -> None:
+        """Asked at the last moment: somebody may have unsubscribed since the approval."""
+        recipient = claimed.part.post.get("recipient")
+        if not recipient:
+            return
+        with self.installation.database.read() as session:
+            if session.get(Suppression, (claimed.channel.id, recipient)):
+                raise NoRecipient("{recipient} gets nothing from this channel any more.", recipient=recipient)
 
     def _prepared(self, claimed: Claimed) -> Outcome:
         adapter = self.adapter_of(claimed)
@@ -182,7 +206,7 @@ class Carrier:
                     hint="Add the file again with: dissem release edit {release}",
                     release=claimed.delivery.release_id,
                 )
-        post = Post.thawed(claimed.part.post, files, claimed.before)
+        post = post_of(claimed, files)
         return self.installation.public_media.opened(post, claimed.delivery.id or 0, adapter.fetched)
 
     def close_media(self, claimed: Claimed, outcome: Outcome) -> None:
@@ -241,7 +265,7 @@ class Carrier:
         now, delivery = self.now(), replace_row(claimed.delivery)
         outcome = _checked_for_a_second(session, claimed, outcome)
         _close(session, claimed.attempt, outcome, now)
-        values = self._values(session, claimed, outcome, now)
+        values = self._values(session, replace(claimed, delivery=delivery), outcome, now)
         advance(session, delivery, outcome.evidence, now=now, **values)
         self._after(session, claimed, delivery, outcome, now)
 
@@ -250,7 +274,11 @@ class Carrier:
         now = self.now()
         _close(session, claimed.attempt, outcome, now)
         row = session.get(Delivery, claimed.delivery.id, with_for_update=True, populate_existing=True)
-        if row is None or outcome.receipt is None or row.part != claimed.delivery.part:
+        if row is None or outcome.receipt is None:
+            return
+        if row.part != claimed.delivery.part:
+            if row.independent and outcome.evidence is Evidence.PROOF:
+                _prove_late(session, claimed, outcome.receipt, now)
             return
         if row.state is State.PUBLISHED:
             log.error("delivery %s: a second proof came late: %s", row.id, outcome.receipt.id)
@@ -269,7 +297,13 @@ class Carrier:
         reason = outcome.error.reason() if outcome.error else None
         match outcome.evidence:
             case Evidence.PROOF:
-                return proven(session, claimed, now)
+                return parts.proven(session, delivery, now)
+            case Evidence.NO_RECIPIENT if not delivery.ambiguous:
+                return parts.settled(session, delivery, Settled.REFUSED, now)
+            case Evidence.UNCERTAIN if delivery.independent:
+                again = now + pacing.next_look(0, self.timing)
+                values = parts.settled(session, delivery, Settled.UNSURE, now, again=again)
+                return {**values, "reason": reason}
             case Evidence.READY:
                 due = max(delivery.due, delivery.not_before or delivery.due)
                 return {"ready": True, "next_at": max(due, now), "failures": 0, "deaths": 0, "reason": None}
@@ -277,8 +311,10 @@ class Carrier:
                 again = now + pacing.next_look(0, self.timing)
                 return {"next_at": again, "failures": 0, "absences": 0, "reason": reason}
             case Evidence.LATER:
-                wait = _asked(outcome.error) or self.timing.look_again
-                return {"next_at": min(now + wait, _last(delivery, now)), "reason": reason}
+                again = min(now + (_asked(outcome.error) or self.timing.look_again), _last(delivery, now))
+                if delivery.independent:
+                    return {**parts.settled(session, delivery, None, now, again=again), "reason": reason}
+                return {"next_at": again, "reason": reason}
             case Evidence.UNAUTHORIZED:
                 return {"next_at": now, "reason": reason}
             case Evidence.NOT_SENT | Evidence.UNCERTAIN:  # steps before the attempt are safe to repeat
@@ -298,7 +334,9 @@ class Carrier:
         if outcome.receipt:
             keep_receipt(session, claimed, outcome.receipt, now)
         if outcome.evidence in (Evidence.PROOF, Evidence.ACCEPTED):
-            _leave_a_gap(session, self.installation, claimed.channel, now)
+            _leave_a_gap(session, claimed, now)
+        if outcome.evidence is Evidence.NO_RECIPIENT and outcome.error:
+            _suppress(session, claimed, outcome.error, now)
         if isinstance(outcome.error, Throttled) and outcome.error.retry_after:
             _let_rest(session, claimed.channel, now + outcome.error.retry_after)
         if outcome.evidence is Evidence.UNAUTHORIZED and outcome.error:
@@ -314,19 +352,17 @@ def files_of(media: Path, part: Part) -> dict[str, Path]:
     return {a["sha256"]: stored(media, a["sha256"], a["type"]) for a in part.post["attachments"]}
 
 
+def post_of(claimed: Claimed, files: Mapping[str, Path]) -> Post:
+    """The frozen part as it is published: *files* say where each SHA-256 lies, the link it waited for is filled in."""
+    post = Post.thawed(claimed.part.post, files, claimed.before)
+    if claimed.delivery.follows is None or not links.waits(post):
+        return post
+    return links.filled(post, claimed.link, adapter_class(claimed.channel.platform))
+
+
 def replace_row(delivery: Delivery) -> Delivery:
     """A copy that is not bound to any session, so that a rolled back write leaves the claim as it was."""
     return Delivery(**{name: getattr(delivery, name) for name in Delivery.model_fields})
-
-
-def proven(session: Session, claimed: Claimed, now: datetime) -> dict[str, Any]:
-    """Columns of a delivery whose current part is public: it is published, or its next part waits."""
-    delivery = claimed.delivery
-    settled = {"ambiguous": False, "absences": 0, "failures": 0, "deaths": 0, "reason": None}
-    if delivery.part >= delivery.parts:
-        return {**settled, "published": now}
-    part = session.exec(select(Part).where(Part.delivery_id == delivery.id, Part.number == delivery.part + 1)).one()
-    return {**settled, "part": part.number, "ready": not part.prepares, "next_at": now, "prepared_until": None}
 
 
 def prepared_anew(session: Session, part: Part) -> dict[str, Any]:
@@ -416,10 +452,30 @@ def pause(session: Session, installation: Installation, channel: Channel, error:
         )
 
 
-def _leave_a_gap(session: Session, installation: Installation, channel: Channel, now: datetime) -> None:
-    gap = float(channel.settings.get("gap") or 0)
-    if gap:
-        _let_rest(session, channel, now + timedelta(seconds=gap))
+def _prove_late(session: Session, claimed: Claimed, receipt: Receipt, now: datetime) -> None:
+    """An independent part whose answer was thought lost: it is public, whatever part is in hand now."""
+    session.execute(
+        update(Part)
+        .where(col(Part.id) == claimed.part.id, col(Part.settled) == Settled.UNSURE)
+        .values(settled=Settled.PUBLIC)
+    )
+    keep_receipt(session, claimed, receipt, now)
+
+
+def _suppress(session: Session, claimed: Claimed, error: DissemError, now: datetime) -> None:
+    """Write to a dead address no more."""
+    known = (claimed.channel.id or 0, claimed.part.post["recipient"])
+    if session.get(Suppression, known) is None:
+        session.add(Suppression(channel_id=known[0], recipient=known[1], since=now, reason=error.reason()))
+
+
+def _leave_a_gap(session: Session, claimed: Claimed, now: datetime) -> None:
+    """Until the channel's own gap is over, or until its account may post again today."""
+    channel = claimed.channel
+    gap = now + timedelta(seconds=float(channel.settings.get("gap") or 0))
+    free = max(gap, quotas.free_again(session, channel, now))
+    if free > now:
+        _let_rest(session, channel, free)
 
 
 def _let_rest(session: Session, channel: Channel, until: datetime) -> None:

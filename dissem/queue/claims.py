@@ -28,9 +28,10 @@ from dissem.models import (
     Evidence,
     Part,
     Publication,
+    Settled,
     State,
 )
-from dissem.queue import gate
+from dissem.queue import following, gate, parts
 from dissem.queue.moves import advance, situation
 from dissem.store.bell import ring
 from dissem.store.database import Database
@@ -49,6 +50,7 @@ class Claimed:
     attempt: Attempt | None  # only when claimed for publishing
     before: Receipt | None  # of the part before
     taken: float  # boot-time clock when claimed, seconds; it also counts while the machine sleeps
+    link: str | None = None  # of the publication it waited for, if it did
 
 
 def boot_time() -> float:
@@ -147,8 +149,8 @@ class Claims:
                 lease_until=lease,
                 attempts=delivery.attempts + 1,
             )
-        parts = _current_parts(session, allowed)
-        attempts = [self._attempt(d, parts[d.id or 0], now) for d in allowed]
+        current = _current_parts(session, allowed)
+        attempts = [self._attempt(d, current[d.id or 0], now) for d in allowed]
         session.add_all(attempts)
         session.flush()
         return _gathered(session, allowed, attempts, taken)
@@ -166,13 +168,13 @@ class Claims:
 
     def _through_the_gate(self, session: Session, deliveries: Sequence[Delivery], now: datetime) -> list[Delivery]:
         """Those that are approved as they are; the others go back to proposed and say why."""
-        parts = gate.parts_of(session, deliveries)
+        frozen = gate.parts_of(session, deliveries)
         approvals = gate.valid_approvals(session, deliveries)
         channels = _channels(session, deliveries)
         allowed = []
         for delivery in deliveries:
             number = delivery.id or 0
-            why = gate.objection(delivery, parts[number], channels[delivery.channel_id], approvals.get(number))
+            why = gate.objection(delivery, frozen[number], channels[delivery.channel_id], approvals.get(number))
             if why:
                 advance(session, delivery, Evidence.VOIDED, now=now, reason=why.reason())
             else:
@@ -283,20 +285,28 @@ def _too_late(session: Session, delivery: Delivery, now: datetime) -> bool:
 
 def stopped_halfway(delivery: Delivery) -> dict[str, Any] | None:
     """Why a delivery is held instead of ended, when it is stopped and something of it is public or may be."""
-    if delivery.ambiguous:
+    if delivery.ambiguous or delivery.doubtful_parts:
         return _nobody_told(delivery).reason()
-    if delivery.part == 1:
+    public = delivery.public_parts if delivery.independent else delivery.part - 1
+    if not public:
         return None
     return DissemError(
         "Only {done} of {parts} parts are public; the rest was stopped.",
         hint="To go on: dissem delivery retry {delivery}. To take it down: dissem delivery remove {delivery}",
-        done=delivery.part - 1,
+        done=public,
         parts=delivery.parts,
         delivery=delivery.id,
     ).reason()
 
 
 def _missed(delivery: Delivery) -> DissemError:
+    if delivery.follows is not None and delivery.attempts == 0:
+        return DissemError(
+            "The link it should show (delivery {leader}) was not there before its latest useful time.",
+            hint="Give it a new time with: dissem delivery reschedule {delivery} --at TIME",
+            leader=delivery.follows,
+            delivery=delivery.id,
+        )
     return DissemError(
         "It could not be published before its latest useful time.",
         hint="Give it a new time with: dissem delivery reschedule {delivery} --at TIME",
@@ -334,12 +344,21 @@ def _current_parts(session: Session, deliveries: Sequence[Delivery]) -> dict[int
 def _gathered(
     session: Session, deliveries: Sequence[Delivery], attempts: Sequence[Attempt], taken: float
 ) -> list[Claimed]:
-    parts = _current_parts(session, deliveries)
+    current = _current_parts(session, deliveries)
     channels = _channels(session, deliveries)
-    before = _receipts_before(session, [d for d in deliveries if d.part > 1])
+    before = _receipts_before(session, [d for d in deliveries if d.part > 1 and not d.independent])
     by_delivery = {a.delivery_id: a for a in attempts}
+    links = following.links(session, deliveries)
     return [
-        Claimed(d, parts[d.id or 0], channels[d.channel_id], by_delivery.get(d.id or 0), before.get(d.id or 0), taken)
+        Claimed(
+            d,
+            current[d.id or 0],
+            channels[d.channel_id],
+            by_delivery.get(d.id or 0),
+            before.get(d.id or 0),
+            taken,
+            links.get(d.id or 0),
+        )
         for d in deliveries
     ]
 
@@ -417,13 +436,15 @@ def _lease_over(session: Session, delivery: Delivery, now: datetime) -> None:
         if publishing
         else DissemError("dissem stopped while this was being prepared.")
     )
-    seen = situation(delivery, deaths=deaths)
+    values: dict[str, Any] = {"deaths": deaths, "next_at": now, "reason": why.reason()}
+    if publishing and delivery.independent:
+        values |= parts.settled(session, delivery, Settled.UNSURE, now)
     session.execute(
         update(Attempt)
         .where(col(Attempt.delivery_id) == delivery.id, col(Attempt.fence) == delivery.fence)
         .values(settled=now, outcome=Evidence.LEASE_OVER.value)
     )
-    advance(session, delivery, Evidence.LEASE_OVER, now=now, seen=seen, deaths=deaths, next_at=now, reason=why.reason())
+    advance(session, delivery, Evidence.LEASE_OVER, now=now, seen=situation(delivery, deaths=deaths), **values)
 
 
 def end_leases(database: Database, *, now: datetime, but: str) -> int:

@@ -24,8 +24,10 @@ def canonical(data: Any) -> str:
 
 def delivery_hash(delivery: Delivery, parts: Sequence[Part]) -> str:
     """What of *delivery* an approval covers: where it goes, as which account, from when to when, every frozen part."""
+    followed = {"follows": delivery.follows} if delivery.follows else {}
     return canonical(
         {
+            **followed,
             "channel": delivery.channel_id,
             "account": delivery.account,
             "due": stamp(delivery.due),

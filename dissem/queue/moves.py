@@ -9,6 +9,7 @@ from sqlmodel import Session, col
 
 from dissem.errors import Conflict
 from dissem.models import Delivery, Evidence, Held, Move, Situation, State, move
+from dissem.queue import following, parts
 
 
 class Lost(Conflict):
@@ -17,9 +18,12 @@ class Lost(Conflict):
 
 def situation(delivery: Delivery, **more: Any) -> Situation:
     """What the row itself says; *more* adds what only the caller knows."""
+    independent = delivery.independent
     known = {
-        "last_part": delivery.part >= delivery.parts,
-        "public_part": delivery.part > 1,
+        "last_part": not delivery.open_parts if independent else delivery.part >= delivery.parts,
+        "public_part": bool(delivery.public_parts) if independent else delivery.part > 1,
+        "independent": independent,
+        "doubtful": delivery.doubtful_parts > 0,
         "ambiguous": delivery.ambiguous,
         "ready": delivery.ready,
     }
@@ -47,6 +51,7 @@ def advance(
         "held": target.held,
         "fence": delivery.fence + 1,
         **_released(target.state),
+        **_turned(session, delivery, evidence, target, now),
         **values,
     }
     if target.state is State.UNKNOWN or target.held in (Held.UNKNOWN, Held.TWICE, Held.PROCESSING, Held.HANDED):
@@ -65,7 +70,16 @@ def advance(
         raise Lost("Delivery {delivery} was moved by somebody else.", hint="Look at it again.", delivery=delivery.id)
     for name, value in values.items():
         set_committed_value(delivery, name, value)
+    following.tell(session, delivery, now)
     return target
+
+
+def _turned(session: Session, delivery: Delivery, evidence: Evidence, target: Move, now: datetime) -> dict[str, Any]:
+    """Where another part than the current one is why *delivery* is in doubt, that one becomes the current one."""
+    itself = delivery.ambiguous or evidence in (Evidence.UNCERTAIN, Evidence.LEASE_OVER, Evidence.PROOFS)
+    if not delivery.doubtful_parts or itself or target.state not in (State.UNKNOWN, State.HELD):
+        return {}
+    return parts.at_doubt(session, delivery, now)
 
 
 def _released(state: State) -> dict[str, Any]:

@@ -7,10 +7,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from dissem.channels.registry import adapter_class
 from dissem.config import Timing
+from dissem.models import Delivery
 
 FAILURES = 5  # within WITHIN open a breaker
 WITHIN = timedelta(minutes=10)
+LEAD = timedelta(minutes=30)  # media are brought to the platform this long before the due time at most
+
+
+def first_moment(delivery: Delivery, platform: str, now: datetime) -> datetime:
+    """When there is something to do: at the due time, or before it where media have to be brought there first."""
+    due = max(delivery.due, delivery.not_before or delivery.due)
+    if delivery.ready:
+        return due
+    return max(now, due - min(LEAD, adapter_class(platform).facts.ahead))
 
 
 def backoff(failures: int, timing: Timing, chance: float | None = None) -> timedelta:

@@ -11,18 +11,17 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from dissem.channels.adapter import Adapter, Certainty, Receipt
-from dissem.channels.adapter import Part as Post
 from dissem.config import Timing
 from dissem.errors import DissemError
 from dissem.models import Attempt, Delivery, Evidence, Publication, Situation, State
-from dissem.queue import pacing
+from dissem.queue import pacing, parts
 from dissem.queue.carry import (
     Carrier,
     Outcome,
     keep_receipt,
     pause,
+    post_of,
     prepared_of,
-    proven,
     replace_row,
     there_twice,
 )
@@ -31,6 +30,7 @@ from dissem.queue.moves import Lost, advance, situation
 from dissem.store.bell import ring
 
 _UNSURE = (None, Evidence.UNCERTAIN.value, Evidence.LEASE_OVER.value)
+_REFUSED = (Evidence.REFUSED.value, Evidence.NO_RECIPIENT.value)
 _OPEN = (Evidence.LATER, Evidence.NOT_SENT, Evidence.UNCERTAIN, Evidence.UNAUTHORIZED)
 BEFORE = timedelta(minutes=2)  # clocks differ: look this much earlier than the attempt
 
@@ -74,7 +74,7 @@ def _confirm(carrier: Carrier, claimed: Claimed) -> tuple[Outcome, Situation]:
 
 def _find(carrier: Carrier, claimed: Claimed) -> tuple[Outcome, Situation]:
     adapter = carrier.adapter_of(claimed)
-    post = Post.thawed(claimed.part.post, Anywhere(), claimed.before)
+    post = post_of(claimed, Anywhere())
     certainty = adapter.certainty(post)
     attempts = _attempts(carrier, claimed)
     unsure = [a.started for a in attempts if a.outcome in _UNSURE]
@@ -85,6 +85,8 @@ def _find(carrier: Carrier, claimed: Claimed) -> tuple[Outcome, Situation]:
         settled=_settled(carrier, claimed, adapter),
     )
     if certainty is Certainty.BLIND:
+        if adapter.facts.recipients and seen.resends:  # the same message again, which mail servers and readers fold
+            return Outcome(Evidence.ABSENT, error=_absent(claimed)), seen
         return Outcome(Evidence.UNCERTAIN, error=_nobody_knows(claimed)), seen
     first = min(unsure, default=claimed.delivery.since)
     found = adapter.find(post, prepared_of(claimed.part), first - BEFORE)
@@ -101,7 +103,7 @@ def _attempts(carrier: Carrier, claimed: Claimed) -> Sequence[Attempt]:
 
 def _was_refused(attempts: Sequence[Attempt]) -> bool:
     """Whether the platform said no to the last attempt: it would again, so a person decides."""
-    return bool(attempts) and attempts[-1].outcome == Evidence.REFUSED.value
+    return bool(attempts) and attempts[-1].outcome in _REFUSED
 
 
 def _may_resend(adapter: Adapter, certainty: Certainty, ambiguous: int) -> bool:
@@ -162,7 +164,8 @@ def _within(outcome: Outcome, claimed: Claimed, carrier: Carrier) -> Outcome:
 def _record(session: Session, carrier: Carrier, claimed: Claimed, outcome: Outcome, seen: Situation) -> None:
     now, delivery = carrier.now(), replace_row(claimed.delivery)
     if outcome.evidence is Evidence.PROOF:
-        advance(session, delivery, Evidence.PROOF, now=now, seen=seen, **proven(session, claimed, now))
+        values = parts.proven(session, delivery, now)
+        advance(session, delivery, Evidence.PROOF, now=now, **values)
     else:
         advance(session, delivery, outcome.evidence, now=now, seen=seen, **_values(carrier, claimed, outcome, now))
     if outcome.receipt:
@@ -211,4 +214,5 @@ def _absent(claimed: Claimed) -> DissemError:
 
 def is_in_doubt(delivery: Delivery) -> bool:
     """Whether *delivery* may be public without proof."""
-    return delivery.ambiguous or delivery.state in (State.UNKNOWN, State.PROCESSING, State.PUBLISHING)
+    in_doubt = delivery.ambiguous or delivery.doubtful_parts > 0
+    return in_doubt or delivery.state in (State.UNKNOWN, State.PROCESSING, State.PUBLISHING)

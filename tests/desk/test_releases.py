@@ -246,3 +246,14 @@ def test_remove_takes_the_post_down(town: Town, acting: As, draft: Draft) -> Non
 
     assert town.walls("board")[0].pinned == []
     assert town.publications(delivery.id)[0].removed
+
+
+def test_more_posts_than_a_channel_may_make_in_a_day_are_not_planned(town: Town, acting: As, draft: Draft) -> None:
+    town.channel(daily=1)
+    first, second = (releases.add(acting("siti"), replace(draft, title=title)).id for title in ("Satu", "Dua"))
+    schedule.schedule(acting("siti"), first, ["board"], town.clock() + SOON)
+
+    with pytest.raises(Conflict, match="1 posts within a day"):
+        schedule.schedule(acting("siti"), second, ["board"], town.clock() + 2 * SOON)
+
+    schedule.schedule(acting("siti"), second, ["board"], town.clock() + timedelta(days=2))
