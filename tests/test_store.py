@@ -1,6 +1,8 @@
 """The database, sealed secrets and the audit record."""
 
+import os
 import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
 from dissem.errors import Broken
-from dissem.models import Agency, AuditEntry
+from dissem.models import Agency, AuditEntry, Delivery, Release, Shape
 from dissem.store.database import HEAD, Database
 from dissem.store.installation import Installation
 
@@ -27,6 +29,60 @@ def test_the_known_head_is_the_newest_migration_and_the_tables_are_the_models(in
 
     assert ScriptDirectory.from_config(config).get_current_head() == HEAD
     command.check(config)
+
+
+OLDER = (  # what was there before 0002
+    "INSERT INTO agency VALUES ('kominfo', 'Dinas Kominfo')",
+    "INSERT INTO person (id, username, name, agency, role, token_hash, created) "
+    "VALUES (1, 'siti', 'Siti', 'kominfo', 'author', 'x', CURRENT_TIMESTAMP)",
+    "INSERT INTO release (id, kind, state, agency, title, body, tags, language, urgent, author_id, editor_id, created, "
+    "edited) VALUES (1, 'photo', 'draft', 'kominfo', 'Judul', 'Isi', '[]', 'id', false, 1, 1, CURRENT_TIMESTAMP, "
+    "CURRENT_TIMESTAMP)",
+    "INSERT INTO channel (id, name, platform, agency, state, settings, secrets, host, version, created) "
+    "VALUES (1, 'web', 'newsroom', 'kominfo', 'active', '{}', '{}', '', 1, CURRENT_TIMESTAMP)",
+    "INSERT INTO delivery (id, release_id, channel_id, state, due, until, urgent, next_at, part, parts, ready, fence, "
+    "attempts, failures, deaths, ambiguous, absences, since) VALUES (1, 1, 1, 'proposed', CURRENT_TIMESTAMP, "
+    "CURRENT_TIMESTAMP, false, CURRENT_TIMESTAMP, 2, 3, true, 0, 1, 0, 0, false, 0, CURRENT_TIMESTAMP)",
+)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database without tables, of each kind."""
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path / 'dissem.db'}")
+        database.create()
+        yield database
+        database.close()
+        return
+    import psycopg
+
+    address = request.getfixturevalue("postgres")
+    name = f"empty_{os.urandom(6).hex()}"
+    with psycopg.connect(address.format(name="postgres").replace("+psycopg", ""), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        database = Database(address.format(name=name))
+        yield database
+        database.close()
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_what_an_older_dissem_wrote_is_kept_by_an_upgrade(empty: Database) -> None:
+    from alembic import command
+
+    from dissem.store.migrate import configured, migrate
+
+    command.upgrade(configured(empty), "0001")
+    with empty.engine.begin() as connection:
+        for statement in OLDER:
+            connection.execute(text(statement))
+
+    migrate(empty)
+
+    with empty.read() as session:
+        release, delivery = session.get_one(Release, 1), session.get_one(Delivery, 1)
+        assert (release.title, release.shape, release.link_from) == ("Judul", Shape.PAD, None)
+        assert (delivery.part, delivery.independent, delivery.follows) == (2, False, None)
 
 
 def test_a_failed_write_leaves_nothing(installation: Installation) -> None:
