@@ -4,6 +4,7 @@ A call is either *irrevocable* (something may become public by it) or not. For a
 not prove "not accepted" is Uncertain; for the others the same trouble is Unreachable and may simply be tried again.
 """
 
+import heapq
 import json as jsonlib
 import logging
 import socket
@@ -14,6 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+from itertools import count
 from typing import Any
 
 import requests
@@ -32,6 +35,7 @@ CONNECT, READ, TOTAL = (
     75.0,
 )  # seconds; TOTAL bounds one request, the lease of a publishing delivery is longer
 IDLE = 2.0  # seconds after which a pooled connection is too old for an irrevocable call
+HOSTS = 32  # whose connections a thread keeps
 LARGEST = 5 * 2**20  # bytes of an answer
 LONGEST_WAIT = timedelta(hours=24)  # a longer Retry-After is not believed
 
@@ -102,7 +106,6 @@ class Client:
             **(headers or {}),
         }
         self.translate = translate
-        self._mine = threading.local()
 
     def get(self, path: str, **options: Any) -> Answer:
         return self.call("GET", path, **options)
@@ -130,11 +133,10 @@ class Client:
         uploads. *options* (params, json, data, files) go to `requests`. Raises ChannelErrors only."""
         url = path if path.startswith(("http://", "https://")) else self.base + path
         self.network.check(url)
-        session = self._session(fresh=irrevocable)
         try:
             with (
-                _bounded(total) as bound,
-                session.request(
+                _bounded(total, fresh=irrevocable) as bound,
+                _session(self.network).request(
                     method,
                     url,
                     headers={**self.headers, **(headers or {})},
@@ -150,23 +152,7 @@ class Client:
             raise _unanswered(error, irrevocable) from None  # the cause's text may hold the address, and so a token
         except _TooMuch as error:
             raise doubt(irrevocable, "The platform's answer was too long or too slow.") from error
-        finally:
-            self._mine.used = time.monotonic()
         return self._judged(answer)
-
-    def _session(self, *, fresh: bool) -> requests.Session:
-        """This thread's session. For an irrevocable call no connection is used that idled: the platform may have closed
-        it, and then nobody knows what became of the request."""
-        session: requests.Session | None = getattr(self._mine, "session", None)
-        if session is None:
-            session = self._mine.session = requests.Session()
-            session.trust_env = False  # no proxy or .netrc of whoever started us
-            adapter = _Judging(self.network)
-            session.mount("https://", adapter)
-            session.mount("http://", adapter)
-        elif fresh and time.monotonic() - self._mine.used > IDLE:
-            session.close()
-        return session
 
     def _judged(self, answer: Answer) -> Answer:
         if 200 <= answer.status < 300:
@@ -210,23 +196,26 @@ class _TooMuch(Exception):
     pass
 
 
-def _read(response: requests.Response, bound: "_Bound | None") -> bytes:
+def _read(response: requests.Response, bound: "_Bound") -> bytes:
     content = bytearray()
     for chunk in response.iter_content(64 * 1024):
         content += chunk
         if len(content) > LARGEST:
             raise _TooMuch
-    if bound and bound.over:  # cut, and without a stated length that looks like the end
+    if bound.over:  # cut, and without a stated length that looks like the end
         raise _TooMuch
     return bytes(content)
 
 
 class _Bound:
     """Cuts the line when the time of a request is up. A socket's own time-out starts anew with every byte, so a
-    platform that trickles would hold a request for ever."""
+    platform that trickles would hold a request for ever. *fresh*: no connection is used that idled, as the platform may
+    have closed it, and then nobody knows what became of the request."""
 
-    def __init__(self) -> None:
+    def __init__(self, fresh: bool) -> None:
+        self.fresh = fresh
         self.over = False
+        self.done = False
         self._line: socket.socket | None = None
 
     def watch(self, line: socket.socket) -> None:
@@ -239,33 +228,86 @@ class _Bound:
                 socket.socket.shutdown(self._line, socket.SHUT_RDWR)  # the plain one: TLS would say goodbye first
 
 
+class _Watchman:
+    """One thread that cuts every request whose time is up."""
+
+    def __init__(self) -> None:
+        self._bounds: list[tuple[float, int, _Bound]] = []  # a heap by moment; those done are passed over
+        self._room = 1000  # of the heap, before those done are thrown out
+        self._number = count()
+        self._change = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def watch(self, bound: _Bound, seconds: float) -> None:
+        moment = time.monotonic() + seconds
+        with self._change:
+            if len(self._bounds) >= self._room:
+                self._bounds = [entry for entry in self._bounds if not entry[2].done]
+                heapq.heapify(self._bounds)
+                self._room = max(1000, 2 * len(self._bounds))
+            heapq.heappush(self._bounds, (moment, next(self._number), bound))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="request-bounds", daemon=True)
+                self._thread.start()
+            elif self._bounds[0][2] is bound:  # nearer than all others
+                self._change.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._change:
+                while self._bounds and self._bounds[0][2].done:
+                    heapq.heappop(self._bounds)
+                wait = self._bounds[0][0] - time.monotonic() if self._bounds else None
+                if wait is None or wait > 0:
+                    self._change.wait(wait)
+                    continue
+                bound = heapq.heappop(self._bounds)[2]
+            bound.cut()
+
+
 _here = threading.local()
+_watchman = _Watchman()
 
 
 @contextmanager
-def _bounded(total: float | None) -> Iterator[_Bound | None]:
+def _bounded(total: float | None, *, fresh: bool) -> Iterator[_Bound]:
     """The bound of this thread's request: *total* seconds, or none."""
-    if total is None:
-        yield None
-        return
-    bound = _here.bound = _Bound()
-    timer = threading.Timer(total, bound.cut)
-    timer.daemon = True
-    timer.start()
+    bound = _here.bound = _Bound(fresh)
+    if total is not None:
+        _watchman.watch(bound, total)
     try:
         yield bound
     finally:
-        timer.cancel()
+        bound.done = True
         _here.bound = None
+
+
+def _bound_here() -> _Bound | None:
+    return getattr(_here, "bound", None)
 
 
 def _watch(connection: HTTPConnection) -> None:
     """Put *connection* under this thread's bound. Where the time is up already, nothing may be sent any more."""
-    bound: _Bound | None = getattr(_here, "bound", None)
+    bound = _bound_here()
     if bound and connection.sock is not None:
         bound.watch(connection.sock)
         if bound.over:
             raise NewConnectionError(connection, "too late to send")
+
+
+def _session(network: Network) -> requests.Session:
+    """This thread's session, which all channels share: connections are used again, and nothing else is kept."""
+    sessions: dict[Network, requests.Session] | None = getattr(_here, "sessions", None)
+    if sessions is None:
+        sessions = _here.sessions = {}
+    if network not in sessions:
+        session = sessions[network] = requests.Session()
+        session.trust_env = False  # no proxy or .netrc of whoever started us
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # one channel's are not another's
+        adapter = _Judging(network)
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+    return sessions[network]
 
 
 def _unanswered(error: requests.RequestException, irrevocable: bool) -> ChannelError:
@@ -286,7 +328,7 @@ class _Judging(HTTPAdapter):
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        super().__init__(max_retries=0)
+        super().__init__(max_retries=0, pool_connections=HOSTS, pool_maxsize=1)  # a thread sends one at a time
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -299,6 +341,13 @@ class _Judging(HTTPAdapter):
 def _judging(pool: Any, connection: Any, network: Network) -> Any:
     class Connection(connection):  # type: ignore[misc]
         _dns_host: str
+        _used = 0.0
+
+        @property
+        def is_connected(self) -> bool:
+            bound = _bound_here()
+            idle = time.monotonic() - self._used
+            return super().is_connected and not (bound and bound.fresh and idle > IDLE)
 
         def _new_conn(self) -> socket.socket:
             name = self._dns_host
@@ -321,6 +370,7 @@ def _judging(pool: Any, connection: Any, network: Network) -> Any:
 
         def request(self, *args: Any, **kwargs: Any) -> None:
             _watch(self)
+            self._used = time.monotonic()
             super().request(*args, **kwargs)
 
     return type(f"Judging{pool.__name__}", (pool,), {"ConnectionCls": Connection})

@@ -392,10 +392,10 @@ def tls(certificate, serve):
 
 def secure(line: Line, certificate: str | None) -> Client:
     """A client of *line* that trusts *certificate*."""
-    api = Client(f"https://127.0.0.1:{line.port}", network=LOOPBACK)
+    network = Network(frozenset({"127.0.0.1", f"{line.port}.example"}))  # sessions are kept by network
+    api = Client(f"https://127.0.0.1:{line.port}", network=network)
     if certificate:
-        api._session(fresh=False).verify = certificate
-        api._mine.used = time.monotonic()
+        client._session(network).verify = certificate
     return api
 
 
@@ -450,6 +450,39 @@ def test_a_connection_that_idled_is_not_used_for_what_cannot_be_taken_back(serve
     api.post("/", irrevocable=True)
 
     assert line.connections == 2
+
+
+def test_channels_of_one_host_use_the_same_connection_and_nothing_else_in_common(serve):
+    line = serve(answered(200, "Set-Cookie: who=first; Path=/"))
+    first = Client(line.url, network=LOOPBACK, bearer="one")
+    second = Client(line.url, network=LOOPBACK, bearer="two")
+
+    first.post("/", irrevocable=True)
+    second.post("/", irrevocable=True)
+
+    assert line.connections == 1
+    assert b"Bearer one" in line.requests[0]
+    assert b"Bearer two" in line.requests[1]
+    assert b"cookie" not in line.requests[1].lower()
+
+
+def test_the_bound_of_a_later_request_may_end_first(serve):
+    line = serve(trickle(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"))
+    api = Client(line.url, network=LOOPBACK)
+    outcomes: list[str] = []
+
+    def ask(seconds: float) -> None:
+        with suppress(Uncertain):
+            api.post("/", irrevocable=True, total=seconds)
+        outcomes.append(str(seconds))
+
+    threads = [threading.Thread(target=ask, args=(seconds,)) for seconds in (0.6, 0.2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+
+    assert outcomes == ["0.2", "0.6"]
 
 
 # How long to wait
