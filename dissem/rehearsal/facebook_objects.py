@@ -1,13 +1,14 @@
-"""What a page keeps: photos, videos, posts and files on their way, and how the Graph API shows them."""
+"""What a page keeps: photos, videos, posts, stories and files on their way, and how the Graph API shows them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dissem.rehearsal.files import Stored
 
+STORY_LIFE = timedelta(hours=24)
 WAITING = {"status": "not_started"}  # a phase of a video that has not begun
 
 
@@ -21,6 +22,7 @@ class Photo:
     published: bool
     temporary: bool = False
     post: str = ""
+    story: str = ""
 
     def values(self) -> dict[str, Any]:
         """Everything that is known of it, by the names of its fields."""
@@ -38,7 +40,9 @@ class Photo:
 
 @dataclass
 class Video:
-    """`polls` is how many status reads will still say "processing"; `draft`: taken in, but not put on the page."""
+    """`kind` is "video", "reel" or "story". `polls` is how many status reads will still say "processing"; `draft`: it
+    was taken in, but not put on the page; `cause` and `code`: what is wrong with it; `post`: the post or story of it.
+    """
 
     id: str
     page: str
@@ -52,12 +56,26 @@ class Video:
     draft: bool = False
     polls: int = 0
     cause: str = ""
+    code: int = 0
     post: str = ""
+    kind: str = "video"
+    finished: datetime | None = None
+    story: str = ""
+
+    @property
+    def whole(self) -> bool:
+        return 0 < self.total == len(self.data)
+
+    @property
+    def releasable(self) -> bool:
+        """A finished reel or story that was worked on and is not public yet."""
+        staged = self.kind != "video" and self.accepted and not self.draft
+        return staged and not (self.polls or self.cause or self.post)
 
     def looked_at(self) -> dict[str, Any]:
         """How far the video is; each look brings its processing one step on."""
         if not self.accepted:
-            return self._status("uploading", WAITING, WAITING)
+            return self._arriving() if self.kind != "video" else self._status("uploading", WAITING, WAITING)
         working, self.polls = self.polls > 0, max(self.polls - 1, 0)
         if not working and self.cause:
             failed = {"status": "error", "errors": [{"code": 1363030, "message": self.cause}]}
@@ -65,8 +83,14 @@ class Video:
         processing = {"status": "in_progress" if working else "complete"}
         return self._status("processing" if working else "ready", processing, self._publishing())
 
+    def _arriving(self) -> dict[str, Any]:
+        """A reel or story on its way: half an upload is "processing", and trouble hides in a phase not begun."""
+        state = "upload_complete" if self.whole else "processing" if self.data else "uploading"
+        trouble = {"error": {"message": self.cause}} if self.cause else {}
+        return self._status("processing" if trouble else state, {**WAITING, **trouble}, WAITING)
+
     def _status(self, state: str, processing: dict[str, Any], publishing: dict[str, Any]) -> dict[str, Any]:
-        sent = "complete" if len(self.data) == self.total else "in_progress"
+        sent = "complete" if self.whole else "in_progress" if self.data else "not_started"
         return {
             "video_status": state,
             "uploading_phase": {"status": sent, "bytes_transferred": len(self.data)},
@@ -77,6 +101,8 @@ class Video:
     def _publishing(self) -> dict[str, Any]:
         if self.post:
             return {"status": "complete", "publish_status": "published", "publish_time": instant(self.made)}
+        if self.kind != "video" and not self.draft:
+            return WAITING
         return {**WAITING, "publish_status": "draft" if self.draft else "unpublished"}
 
 
@@ -117,6 +143,36 @@ class Post:
             link = {"url": self.link, "unshimmed_url": self.link, "target": {"url": self.link}}
             return {"data": [{"media_type": "link", "type": "share", **link}]}
         return None
+
+
+@dataclass
+class Story:
+    """A photo or video that is public for a day; `medium` is its id."""
+
+    id: str
+    page: str
+    medium: str
+    kind: str
+    made: datetime
+    stored: Stored
+
+    @property
+    def url(self) -> str:
+        return f"https://facebook.com/stories/{self.id}"
+
+    def over(self, now: datetime) -> bool:
+        return now - self.made >= STORY_LIFE
+
+    def values(self, now: datetime) -> dict[str, Any]:
+        """Everything that is known of it, by the names of its fields."""
+        return {
+            "post_id": self.id,
+            "status": "archived" if self.over(now) else "published",
+            "creation_time": str(int(self.made.timestamp())),
+            "media_type": self.kind,
+            "media_id": self.medium,
+            "url": self.url,
+        }
 
 
 @dataclass

@@ -25,6 +25,8 @@ VIDEOS = {
     "end_offset",
     "video_file_chunk",
 }
+REELS = {"upload_phase", "video_id", "video_state", "title", "description"}
+STORIES = {"since", "until", "status"}
 PAGING = {"limit", "since", "until", "after", "before"}
 
 REACTIONS = ("like", "love", "wow", "haha", "sorry", "anger")
@@ -37,6 +39,15 @@ POST_METRICS = {
     "post_activity_by_action_type",
     "post_video_views",
     *(f"post_reactions_{kind}_total" for kind in REACTIONS),
+}
+STORY_METRICS = {
+    "story_media_view",
+    "story_total_media_view_unique",
+    "story_interaction",
+    "pages_fb_story_replies",
+    "pages_fb_story_shares",
+    "pages_fb_story_sticker_interactions",
+    "pages_fb_story_thread_lightweight_reactions",
 }
 PAGE_METRICS = {
     "page_media_view",
@@ -61,6 +72,11 @@ CEILINGS = {
     "haha": 5,
     "sorry": 3,
     "anger": 2,
+}
+STORY_CEILINGS = dict.fromkeys(STORY_METRICS, 40) | {
+    "story_media_view": 2_500,
+    "story_total_media_view_unique": 1_800,
+    "pages_fb_story_thread_lightweight_reactions": 90,
 }
 ATTACHMENT = {
     "description",

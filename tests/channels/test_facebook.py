@@ -13,10 +13,12 @@ from dissem.channels.adapter import Certainty, Counts, Gone, Prepared, Stage
 from dissem.channels.client import Answer
 from dissem.channels.errors import ChannelError, NotYet, Refused, Throttled, Unauthorized, Uncertain, Unreachable
 from dissem.channels.facebook import Facebook
+from dissem.channels.facebook_graph import translate
 from dissem.rehearsal import faults
 from dissem.rehearsal.facebook import FacebookStandin
 
 from .contract import AdapterContract, Platform, prepare_all, send, settle
+from .facebook_films import upright_film
 
 
 class FacebookPlatform(Platform):
@@ -27,6 +29,7 @@ class FacebookPlatform(Platform):
     def settings(self):
         return {
             "api_url": self.standin.url,
+            "upload_url": self.standin.url,
             "page": self.standin.page,
             "access_token": self.standin.access_token,
             "app_secret": self.standin.app_secret,
@@ -46,7 +49,7 @@ def film(platform, part, clip):
     return part(kind="video", attachments=(clip,))
 
 
-class TestContract(AdapterContract):
+class FacebookContract(AdapterContract):
     """Everything asked of every channel; Facebook names its pauses in whole minutes."""
 
     def test_a_wait_that_the_platform_names_is_told(self, adapter, platform, sample):
@@ -65,6 +68,10 @@ class TestContract(AdapterContract):
             prepare_all(adapter, uploads, platform)
 
         assert pause.value.retry_after == timedelta(minutes=3)
+
+
+class TestContract(FacebookContract):
+    """Text, photos and wide videos."""
 
 
 # Errors
@@ -125,14 +132,14 @@ def refusal(code, subcode=None, status=400, irrevocable=True, headers=None, **mo
     ids=lambda given: f"{given.status}-{given.content[40:140]!r}" if isinstance(given, Answer) else "",
 )
 def test_an_error_is_named_by_its_code_and_subcode(answer, error):
-    named = facebook._translate(answer)
+    named = translate(answer)
 
     assert isinstance(named, error)
     assert error is not Uncertain or not isinstance(named, Refused)
 
 
 def test_staff_read_what_facebook_says_to_people_and_the_trace_is_kept():
-    error = facebook._translate(refusal(100, 1366046, error_user_msg="Photos should be less than 4 MB."))
+    error = translate(refusal(100, 1366046, error_user_msg="Photos should be less than 4 MB."))
 
     assert "Photos should be less than 4 MB." in str(error)
     assert error.reason()["values"]["trace"] == "AbC"
@@ -157,7 +164,7 @@ def test_staff_read_what_facebook_says_to_people_and_the_trace_is_kept():
     ],
 )
 def test_the_wait_is_what_the_usage_header_tells(headers, wait):
-    assert facebook._translate(refusal(80001, headers=headers)).retry_after == wait
+    assert translate(refusal(80001, headers=headers)).retry_after == wait
 
 
 # How the library is held
@@ -291,26 +298,8 @@ def test_an_address_that_cannot_be_read_does_not_unpublish(adapter, platform, pa
 # Video
 
 
-def upright(content: bytes) -> bytes:
-    """The clip with width and height exchanged in the header of its picture track."""
-    turned, place = bytearray(content), 0
-    while (place := content.find(b"tkhd", place + 1)) > 0:
-        end = place - 4 + int.from_bytes(content[place - 4 : place])
-        turned[end - 8 : end - 4], turned[end - 4 : end] = content[end - 4 : end], content[end - 8 : end - 4]
-    return bytes(turned)
-
-
-def test_an_upright_video_is_refused_before_anything_is_sent(adapter, platform, part, clip):
-    film = part(kind="video", attachments=(replace(clip, width=240, height=320),))
-
-    with pytest.raises(Refused, match=r"draft|draf"):
-        prepare_all(adapter, film, platform)
-
-    assert platform.standin.journal == []
-
-
 def test_a_video_that_became_a_draft_does_not_count_as_published(adapter, platform, part, clip, attach, since):
-    disguised = attach(upright(clip.path.read_bytes()), "video/mp4", width=320, height=240, duration=2.0)
+    disguised = attach(upright_film(), "video/mp4", width=320, height=240, duration=2.0)
     film = part(kind="video", attachments=(disguised,))
     prepared = prepare_all(adapter, film, platform)
     receipt = adapter.publish(film, prepared)
@@ -389,7 +378,7 @@ def test_a_video_goes_on_where_facebook_says(adapter, platform, film, broken, ve
 def test_an_upload_that_facebook_has_forgotten_begins_anew(adapter, platform, film):
     steps = adapter.prepare(film, Prepared())
     saved = [next(steps), next(steps)][-1]
-    adapter._phase("cancel", upload_session_id=saved.get("session"))
+    adapter.videos.phase("cancel", upload_session_id=saved.get("session"))
 
     with pytest.raises(Unreachable):
         for step in adapter.prepare(film, saved):
