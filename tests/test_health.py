@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from media_host import MediaHost
 from sqlalchemy import text
 from sqlmodel import Session, select
 
 from dissem.channels.newsroom import Newsroom
+from dissem.config import PublicMedia
 from dissem.daemon import health
 from dissem.daemon.health import ailments, examine
 from dissem.daemon.job_runs import run_now
@@ -162,6 +164,30 @@ def test_a_media_folder_that_is_missing_is_told(healthy: Installation) -> None:
     healthy.media.rmdir()
 
     assert "media folder" in the_one(healthy)
+
+
+@only_sqlite
+def test_a_public_folder_is_proved_by_fetching_from_it(healthy: Installation) -> None:
+    folder = healthy.home / "public"
+    with MediaHost(folder) as host:
+        public = PublicMedia(folder="public", url=host.url)
+        installation = Installation(healthy.home, healthy.config.model_copy(update={"public_media": public}))
+        assert found(installation) == []
+        assert len(host.asked) == 1
+
+        host.kind = "text/html"
+        assert "shows a web page instead of the file" in the_one(installation)
+    installation.close()
+
+
+@only_sqlite
+def test_without_a_key_the_public_folder_is_not_complained_of_besides(healthy: Installation) -> None:
+    public = PublicMedia(folder="public", url="http://127.0.0.1:9")
+    healthy.key_file.unlink()
+    installation = Installation(healthy.home, healthy.config.model_copy(update={"public_media": public}))
+
+    assert [one for one in found(installation) if "127.0.0.1:9" in one] == []
+    installation.close()
 
 
 @only_sqlite
@@ -376,6 +402,23 @@ def test_a_login_that_is_renewed_by_itself_is_told_only_once_it_has_ended(
 
     change(healthy, Channel, token_expires=NOW)
     assert "has ended" in the_one(healthy)
+
+
+@pytest.mark.parametrize(("login", "ailments"), [("facebook", 1), ("instagram", 0)])
+def test_of_one_platform_only_the_logins_that_cannot_be_renewed_are_told(
+    healthy: Installation, login: str, ailments: int
+) -> None:
+    with healthy.database.write() as session:
+        channel = newsroom("ig", platform="instagram", settings={"account": "17841400000000001", "login": login})
+        channel.token_expires = NOW + 7 * DAY
+        session.add(channel)
+        session.flush()
+        channel.secrets = healthy.adapters.seal(channel, {"access_token": "hush"})
+
+    told = found(healthy)
+
+    assert len(told) == ailments
+    assert all("login of channel ig ends in 7 days" in one for one in told)
 
 
 def test_an_interface_that_a_platform_ends_soon_is_told_once_however_many_channels(

@@ -6,13 +6,18 @@ own list, by its words. A container dies after a day.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from dissem.channels.adapter import Adapter, Attachment, Certainty, Part, Prepared, Receipt, plain, same_text
-from dissem.channels.errors import ChannelError, NotYet, Refused, Stale, Throttled, Uncertain, Unreachable
-from dissem.channels.graph import Graph, Missing, NoRight
+from pydantic import SecretStr
+
+from dissem.channels.adapter import Account, Adapter, Attachment, Certainty, Part, Prepared, Receipt, plain, same_text
+from dissem.channels.client import Answer, doubt
+from dissem.channels.errors import ChannelError, NotYet, Refused, Stale, Throttled, Unauthorized, Uncertain, Unreachable
+from dissem.channels.graph import Fault, Graph, Missing, NoRight
+from dissem.channels.instagram_renewal import renewed
+from dissem.channels.login import moment
 
 LIFE = timedelta(hours=23)  # of a container's 24 hours, so that none dies in our hands
 BRIEF = 10.0  # seconds for a read beside the one request that counts
@@ -21,7 +26,7 @@ FULL = timedelta(hours=1)  # until a full day's quota is asked after again; it f
 MOST_FAILURES = 2  # containers of one part that fail before people have to change it
 
 _READY = ("FINISHED", "PUBLISHED")
-_ABSENT = ("", "FINISHED", "ERROR", "EXPIRED")  # states in which nothing was published; empty: there is no container
+ABSENT = ("", "FINISHED", "ERROR", "EXPIRED")  # states in which nothing was published; empty: there is no container
 
 
 class NotTaken(Unreachable):
@@ -45,10 +50,43 @@ class ContainerAdapter(Adapter):
     """Everything about containers that does not depend on the platform."""
 
     graph: Graph
+    profile: ClassVar[str]  # the address of an account, with a place for its {user} name
+    create_edge: ClassVar[str]
     publish_edge: ClassVar[str]
     limit_edge: ClassVar[str]
+    grant: ClassVar[str]  # what a renewal of the login is called
     state_fields: ClassVar[tuple[str, str]]  # the state of a container, and the words about it
     hopeless: ClassVar[str] = ""  # how words begin that tell of a failure which would come again
+
+    class Settings(Adapter.Settings):
+        """`renew` keeps up the token and moments about it, as seconds since 1970, which nobody enters."""
+
+        account: str
+        access_token: SecretStr
+        access_token_ends: SecretStr | None = None
+        access_token_refused: SecretStr | None = None  # a renewal, when nobody knew how old the token was; and of which
+
+    # Who we are
+
+    def check(self) -> Account:
+        me = self.graph.get(self.settings.account, fields="id,username,name")
+        user = str(me.member("username"))
+        name = str(me.json().get("name") or user)
+        return Account(str(me.member("id")), name, self.profile.format(user=user), expires=self.ends())
+
+    def ends(self) -> datetime | None:
+        """When the token ends, None if it does not or nobody knows."""
+        return moment(self.settings.access_token_ends)
+
+    @property
+    def renews(self) -> bool:
+        """Whether `renew` can keep this login up."""
+        return True
+
+    def renew(self) -> Mapping[str, SecretStr] | None:
+        if not self.renews:
+            return None
+        return renewed(self.graph.api, self.grant, self.settings, alive=self.check, now=datetime.now(UTC))
 
     # What the platform has to say
 
@@ -63,6 +101,13 @@ class ContainerAdapter(Adapter):
     @abstractmethod
     def recent(self, part: Part, since: datetime) -> Iterator[tuple[Mapping[str, Any], str]]:
         """Objects of the account's own list in the shape of *part*, and the words of each."""
+
+    def made(self, **form: Any) -> str:
+        """The id of a new container."""
+        return str(self.making(**form).member("id"))
+
+    def making(self, **form: Any) -> Answer:
+        return self.graph.post(f"{self.settings.account}/{self.create_edge}", **form)
 
     def quota(self, part: Part) -> tuple[str, str]:
         """The fields that tell how many posts were published today, and how many may be."""
@@ -185,7 +230,7 @@ class ContainerAdapter(Adapter):
             state = "unknown"
         if state == "IN_PROGRESS" or (state == "FINISHED" and not isinstance(refusal, Unknown)):
             return refusal
-        if state in _ABSENT:
+        if state in ABSENT:
             return Stale("{platform} has lost what was prepared, so it is prepared anew.", **told)
         return Uncertain("{platform} did not publish it now, perhaps because it did so before.", **told)
 
@@ -202,20 +247,21 @@ class ContainerAdapter(Adapter):
 
     def find(self, part: Part, prepared: Prepared, since: datetime) -> Sequence[Receipt]:
         """By its words in the account's own list, whatever the container says; absent only if both say so."""
-        state = self._last_word(prepared.get("container", ""))
+        state = self.last_word(prepared)
         try:
             found = [one for one, words in self.recent(part, since) if _says(part.text, words)]
             receipts = [Receipt(str(one["id"]), one.get("permalink")) for one in found]
         except (ChannelError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise Uncertain("{platform} did not tell whether the post is there.", platform=self.facts.label) from error
-        if receipts or state in _ABSENT:
+        if receipts or state in ABSENT:
             return receipts
         if state == "PUBLISHED":
             raise Uncertain("{platform} has published it and does not list it yet.", platform=self.facts.label)
         raise Uncertain("{platform} did not tell whether the post is there.", platform=self.facts.label)
 
-    def _last_word(self, container: str) -> str:
+    def last_word(self, prepared: Prepared) -> str:
         """The container's state; one that cannot be read proves nothing: published ones have been seen to hide."""
+        container = prepared.get("container", "")
         if not container:
             return ""
         try:
@@ -245,6 +291,30 @@ class ContainerAdapter(Adapter):
             hint="Remove it there by hand.",
             platform=self.facts.label,
         )
+
+
+# Refusals that both platforms word alike
+
+BLOCKED, NOT_FETCHED = 2207051, 2207052
+
+
+def refusal_alike(answer: Answer, found: Fault, *, lost: Collection[int], restricted: int) -> ChannelError | None:
+    """By subcode; *lost* and *restricted* are the platform's own, for a container it does not know and for an account
+    that may not act. None: it is none of these."""
+    told, subcode = found.told, found.subcode
+    if subcode == NOT_FETCHED:
+        return doubt(answer.irrevocable, "{platform} could not fetch the file from its public address.", **told)
+    if subcode in lost:
+        kind = Unknown if answer.irrevocable else Missing
+        return kind("{platform} does not know what was prepared (any more).", **told)
+    if subcode == BLOCKED and answer.irrevocable:  # seen of posts that are public
+        return Uncertain(
+            "{platform} says that it blocked the post, which it has said of posts that are public.", **told
+        )
+    if subcode in (BLOCKED, restricted):
+        hint = "Log in at {platform} and look at the account's notices; wait some hours."
+        return Unauthorized("{platform} does not let this account act: {says}", hint=hint, **told)
+    return None
 
 
 def _says(ours: str, theirs: str) -> bool:

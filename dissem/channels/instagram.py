@@ -1,27 +1,32 @@
 """Instagram: photos, carousels and reels of a professional account; counts views, reach, likes, comments and saves.
 
-Instagram fetches pictures from a public address; the bytes of a reel are sent to it, or fetched as well. An error at
+Instagram fetches pictures from a public address; the bytes of videos are sent to it, or fetched as well. An error at
 the last step does not mean "not published": code 4 with 2207051 (action blocked) was seen with the post live. So what
-follows a doubtful answer is decided by the container and the account's own list.
+follows a doubtful answer is decided by the container and the account's own list. Not confirmed: that a video in a
+carousel may last a minute at most, as videos of the feed once did.
 API: https://developers.facebook.com/docs/instagram-platform/content-publishing
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 
-from dissem.channels.adapter import Account, Attachment, Counts, Facts, Gone, Part, Receipt
+from dissem.channels.adapter import Attachment, Certainty, Counts, Facts, Gone, Part, Receipt
 from dissem.channels.client import Answer, Client, doubt
-from dissem.channels.containers import FULL, POLL, ContainerAdapter, NotTaken, Unknown
-from dissem.channels.errors import ChannelError, NotYet, Refused, Throttled, Unauthorized, Uncertain, Unreachable
+from dissem.channels.containers import FULL, POLL, ContainerAdapter, NotTaken, refusal_alike
+from dissem.channels.errors import ChannelError, NotYet, Refused, Throttled, Unauthorized, Unreachable
 from dissem.channels.graph import BadField, Fault, Graph, Missing, NoRight, fault, insights, named
+from dissem.channels.login import moment
 from dissem.channels.network import Network
+from dissem.errors import DissemError
 
 PLAIN_FIGURES = "like_count,comments_count"
 INSIGHTS = "insights.metric(views,reach,saved,shares)"  # the names that photos, carousels and reels share
 LISTED = "id,caption,timestamp,permalink,media_type,children{id}"
+ITEM_SECONDS = 60  # of a video in a carousel
 
 
 class Instagram(ContainerAdapter):
@@ -30,25 +35,34 @@ class Instagram(ContainerAdapter):
     platform = "instagram"
     facts = Facts(
         label="Instagram",
+        certainties=frozenset({Certainty.STAGED}),
         text=2200,
         api="v26.0",
         images=10,
-        videos=1,
+        videos=10,
+        mixed=True,
         needs_media=True,
         image_types=frozenset({"image/jpeg"}),
         image_bytes=8_000_000,
         image_side=1800,  # of the tallest picture at Instagram's greatest width
+        image_ratio=(4 / 5, 1.91),
         video_types=frozenset({"video/mp4", "video/quicktime"}),
         video_bytes=300_000_000,
         video_seconds=900,
+        video_least_seconds=3,
+        video_ratio=(0.01, 10),
+        daily=50,  # the documents also say 100
         alt=1000,
         counts=frozenset({"views", "reach", "likes", "comments", "shares", "saves"}),
         fetches=True,
         batch=50,
         lag=timedelta(minutes=5),
     )
+    profile = "https://www.instagram.com/{user}/"
+    create_edge = "media"
     publish_edge = "media_publish"
     limit_edge = "content_publishing_limit"
+    grant = "ig_refresh_token"
     state_fields = ("status_code", "status")
 
     class Settings(ContainerAdapter.Settings):
@@ -57,9 +71,11 @@ class Instagram(ContainerAdapter):
             "https://rupload.facebook.com",
             description="takes the bytes of videos; empty: they are fetched from their public address",
         )
+        login: Literal["facebook", "instagram"] | None = Field(
+            None, description="whose login the token is of, facebook or instagram; unless said, api_url tells"
+        )
         version: str = Field("v26.0", pattern=r"^v\d+\.\d+$", description="of the Graph API")
         account: str = Field(pattern=r"^\d+$", description="number of the Instagram account")
-        access_token: SecretStr
         app_secret: SecretStr | None = Field(None, description="where the app demands a proof with every call")
 
     def __init__(self, settings: Settings, *, network: Network, account: str = "") -> None:
@@ -82,35 +98,60 @@ class Instagram(ContainerAdapter):
         """UTF-16 units: the longest of the countings that Meta may mean by "characters"."""
         return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
-    def check(self) -> Account:
-        me = self.graph.get(self.settings.account, fields="id,username,name")
-        user = str(me.member("username"))
-        name = str(me.json().get("name") or user)
-        return Account(id=str(me.member("id")), name=name, url=f"https://www.instagram.com/{user}/")
+    @classmethod
+    def objection(cls, part: Part) -> DissemError | None:
+        """A video that is too long for a carousel; alone it would be a reel."""
+        if len(part.attachments) > 1 and any((a.duration or 0) > ITEM_SECONDS for a in part.attachments):
+            return DissemError(
+                "{platform} takes videos of up to {most} seconds beside other files.",
+                hint="Cut the video, or publish it as a release of its own.",
+                platform=cls.facts.label,
+                most=ITEM_SECONDS,
+            )
+        return None
+
+    # The login
+
+    @property
+    def renews(self) -> bool:
+        """Tokens of Instagram Login are renewed; those of Facebook Login end, if they do, for good."""
+        login = self.settings.login or ("instagram" if _host(self.settings) == "graph.instagram.com" else "facebook")
+        return bool(login == "instagram")
+
+    def ends(self) -> datetime | None:
+        if self.renews:
+            return super().ends()
+        token = self.settings.access_token.get_secret_value()  # Graph takes the token it is asked about in no header
+        try:
+            ends = self.graph.get("debug_token", input_token=token).member("data", "expires_at")
+        except ChannelError:
+            return None  # the account has answered: what is not told here says nothing against the login
+        return moment(SecretStr(str(ends))) if ends else None
 
     # Containers
 
     def stage_item(self, attachment: Attachment) -> str:
-        return self._made(is_carousel_item="true", **self._photo(attachment))
+        if attachment.is_video:
+            return self._video(attachment, media_type="VIDEO", is_carousel_item="true")
+        return self.made(is_carousel_item="true", **self._photo(attachment))
 
     def stage(self, part: Part, items: Sequence[str]) -> str:
         if items:
-            return self._made(media_type="CAROUSEL", children=",".join(items), caption=part.text)
+            return self.made(media_type="CAROUSEL", children=",".join(items), caption=part.text)
         (attachment,) = part.attachments
         if attachment.is_video:
-            return self._reel(part, attachment)
-        return self._made(caption=part.text, **self._photo(attachment))
+            return self._video(attachment, media_type="REELS", caption=part.text, share_to_feed="true")
+        return self.made(caption=part.text, **self._photo(attachment))
 
     def _photo(self, photo: Attachment) -> dict[str, Any]:
-        described = {"alt_text": photo.alt} if photo.alt else {}
+        described = {"alt_text": photo.alt} if photo.alt and self.facts.alt else {}
         return {"image_url": self.address(photo), **described}
 
-    def _reel(self, part: Part, video: Attachment) -> str:
+    def _video(self, video: Attachment, **form: Any) -> str:
         """Once its bytes are there: a container whose upload broke is left behind and dies unseen."""
-        form: dict[str, Any] = {"media_type": "REELS", "caption": part.text, "share_to_feed": "true"}
         if not self.settings.upload_url:
-            return self._made(video_url=self.address(video), **form)
-        answer = self.graph.post(f"{self.settings.account}/media", upload_type="resumable", **form)
+            return self.made(video_url=self.address(video), **form)
+        answer = self.making(upload_type="resumable", **form)
         container = str(answer.member("id"))
         self._send(str(answer.member("uri")), video)
         return container
@@ -131,9 +172,6 @@ class Instagram(ContainerAdapter):
             answer = upload.post(uri, headers=headers, data=file, total=None)
         if answer.member("success") is not True:
             raise Unreachable("Instagram did not take the video.")
-
-    def _made(self, **form: Any) -> str:
-        return str(self.graph.post(f"{self.settings.account}/media", **form).member("id"))
 
     def recent(self, part: Part, since: datetime) -> Iterator[tuple[Mapping[str, Any], str]]:
         for medium in self.graph.listed(f"{self.settings.account}/media", since, fields=LISTED):
@@ -165,8 +203,13 @@ class Instagram(ContainerAdapter):
             return {} if fields == PLAIN_FIGURES else self._figures(ids, PLAIN_FIGURES)
 
 
+def _host(settings: Instagram.Settings) -> str:
+    return urlsplit(settings.api_url).hostname or ""
+
+
 # What Instagram answers
 
+_LOST = {2207006, 2207020}
 _FLAKY = {2207001, 2207003, 2207032, 2207053}  # a container could not be made this time
 _HINTS: Mapping[int, str] = {
     2207004: "The picture may have 8 MB at most.",
@@ -185,32 +228,22 @@ def _translate(answer: Answer) -> ChannelError | None:
 
 
 def _own(answer: Answer, found: Fault) -> ChannelError | None:
-    """What only Instagram's subcodes tell."""
+    """What only the subcodes tell."""
     told = found.told
     match found.subcode:
         case code if code in _FLAKY:
             return doubt(answer.irrevocable, "Instagram could not work on the file this time: {says}", **told)
-        case 2207052:
-            return doubt(answer.irrevocable, "{platform} could not fetch the file from its public address.", **told)
         case 2207008:
             return doubt(answer.irrevocable, "Instagram had trouble publishing it: {says}", **told)
-        case 2207006 | 2207020:
-            lost = Unknown if answer.irrevocable else Missing
-            return lost("{platform} does not know what was prepared (any more).", **told)
         case 2207027:
             if answer.irrevocable:
                 return NotTaken("{platform} is still working on the files.", **told)
             return NotYet("{platform} is still working on the files.", retry_after=POLL, **told)
         case 2207042:
             return Throttled("{platform} takes no more posts of this account today.", retry_after=FULL, **told)
-        case 2207051 if answer.irrevocable:
-            return Uncertain("Instagram says that it blocked the post, which it has said of posts that are public.")
-        case 2207050 | 2207051:
-            hint = "Log in at {platform} and look at the account's notices; wait some hours."
-            return Unauthorized("{platform} does not let this account act: {says}", hint=hint, **told)
         case code if code in _HINTS:
             return Refused("{platform} refused it: {says}", hint=_HINTS.get(code, ""), **told)
-    return None
+    return refusal_alike(answer, found, lost=_LOST, restricted=2207050)
 
 
 def _translate_upload(answer: Answer) -> ChannelError | None:

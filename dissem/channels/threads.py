@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
-from dissem.channels.adapter import Account, Attachment, Counts, Facts, Gone, Part, Receipt
-from dissem.channels.client import Answer, doubt
-from dissem.channels.containers import ContainerAdapter, Unknown
-from dissem.channels.errors import ChannelError, Unauthorized
+from dissem.channels.adapter import Attachment, Certainty, Counts, Facts, Gone, Part, Receipt
+from dissem.channels.client import Answer
+from dissem.channels.containers import ContainerAdapter, refusal_alike
+from dissem.channels.errors import ChannelError
 from dissem.channels.graph import BadField, Graph, Missing, fault, insights, named
 from dissem.channels.letters import pattern
 from dissem.channels.network import Network
@@ -33,15 +33,20 @@ class Threads(ContainerAdapter):
     platform = "threads"
     facts = Facts(
         label="Threads",
+        certainties=frozenset({Certainty.STAGED}),
         text=500,
         api="v1.0",
         images=20,
-        videos=1,
+        videos=20,
+        mixed=True,
+        image_ratio=(0.1, 10),
         image_bytes=8_000_000,
         image_side=1800,  # of a tall picture at the greatest width
         video_types=frozenset({"video/mp4", "video/quicktime"}),
         video_bytes=10**9,
         video_seconds=300,
+        video_ratio=(0.01, 10),
+        daily=250,  # replies, which go on with a post, have a thousand of their own
         alt=1000,
         threads=True,
         fetches=True,
@@ -49,8 +54,11 @@ class Threads(ContainerAdapter):
         counts=frozenset({"views", "likes", "comments", "shares"}),
         lag=timedelta(minutes=5),
     )
+    profile = "https://www.threads.com/@{user}"
+    create_edge = "threads"
     publish_edge = "threads_publish"
     limit_edge = "threads_publishing_limit"
+    grant = "th_refresh_token"
     state_fields = ("status", "error_message")
     hopeless = "INVALID_"
 
@@ -58,7 +66,6 @@ class Threads(ContainerAdapter):
         api_url: str = "https://graph.threads.net"
         version: str = Field("v1.0", pattern=r"^v\d+\.\d+$", description="of the Threads API")
         account: str = Field("me", pattern=r"^(me|\d+)$", description="number of the profile; me: whose token it is")
-        access_token: SecretStr
 
     def __init__(self, settings: Settings, *, network: Network, account: str = "") -> None:
         super().__init__(settings, network=network, account=account)
@@ -76,35 +83,26 @@ class Threads(ContainerAdapter):
         letters = (found.group() for found in _LETTER.finditer(text))
         return sum(len(one.encode()) if _EMOJI.search(one) else len(one) for one in letters)
 
-    def check(self) -> Account:
-        me = self.graph.get(self.settings.account, fields="id,username,name")
-        user = str(me.member("username"))
-        name = str(me.json().get("name") or user)
-        return Account(id=str(me.member("id")), name=name, url=f"https://www.threads.com/@{user}")
-
     # Containers
 
     def stage_item(self, attachment: Attachment) -> str:
-        return self._made(is_carousel_item="true", **self._file(attachment))
+        return self.made(is_carousel_item="true", **self._file(attachment))
 
     def stage(self, part: Part, items: Sequence[str]) -> str:
         words: dict[str, Any] = {"text": part.text} if part.text else {}
         if part.after:
             words["reply_to_id"] = part.after.id
         if items:
-            return self._made(media_type="CAROUSEL", children=",".join(items), **words)
+            return self.made(media_type="CAROUSEL", children=",".join(items), **words)
         shown: dict[str, Any] = {"media_type": "TEXT"}
         for attachment in part.attachments:
             shown = self._file(attachment)
-        return self._made(**shown, **words)
+        return self.made(**shown, **words)
 
     def _file(self, attachment: Attachment) -> dict[str, Any]:
         kind = "video" if attachment.is_video else "image"
         described = {"alt_text": attachment.alt} if attachment.alt else {}
         return {"media_type": kind.upper(), f"{kind}_url": self.address(attachment), **described}
-
-    def _made(self, **form: Any) -> str:
-        return str(self.graph.post(f"{self.settings.account}/threads", **form).member("id"))
 
     def quota(self, part: Part) -> tuple[str, str]:
         return ("reply_quota_usage", "reply_config") if part.after else ("quota_usage", "config")
@@ -131,25 +129,14 @@ class Threads(ContainerAdapter):
 
 # What Threads answers
 
-_BLOCKED, _RESTRICTED = 2207051, 4279013
-_NOT_FETCHED, _NOT_FOUND = 2207052, 4279009
+_NOT_FOUND, _RESTRICTED = 4279009, 4279013
 
 
 def _translate(answer: Answer) -> ChannelError | None:
     """The named error for a refusal, by subcode first; None leaves it to the status."""
     found = fault(answer, "Threads")
-    told, subcode = found.told, found.subcode if answer.status < 500 else 0
-    if subcode == _NOT_FOUND:
-        lost = Unknown if answer.irrevocable else Missing
-        return lost("{platform} does not know what was prepared (any more).", **told)
-    if subcode == _NOT_FETCHED:
-        return doubt(answer.irrevocable, "{platform} could not fetch the file from its public address.", **told)
-    if subcode == _BLOCKED and answer.irrevocable:  # Instagram says so of posts that are public
-        return doubt(answer.irrevocable, "Threads says that it blocked the post: {says}", **told)
-    if subcode in (_BLOCKED, _RESTRICTED):
-        hint = "Log in at {platform} and look at the account's notices; wait some hours."
-        return Unauthorized("{platform} does not let this account act: {says}", hint=hint, **told)
-    return named(answer, found)
+    own = refusal_alike(answer, found, lost={_NOT_FOUND}, restricted=_RESTRICTED) if answer.status < 500 else None
+    return own or named(answer, found)
 
 
 # Posts as Threads shows them

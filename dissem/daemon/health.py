@@ -1,6 +1,7 @@
 """What is wrong with an installation, for `dissem doctor`: one sentence each, and what to do about it.
 
-Nothing here changes anything or asks a platform; a token that was revoked yesterday shows at the next request.
+Nothing here changes anything or asks a platform; a token that was revoked yesterday shows at the next request. What a
+web server shows of the public folder is looked at with a tiny file, which is taken away again.
 """
 
 import os
@@ -16,6 +17,7 @@ from sqlmodel import Session, col, select
 
 from dissem import config, i18n
 from dissem.channels.adapter import Adapter
+from dissem.channels.network import Network
 from dissem.channels.registry import adapter_class
 from dissem.clock import local_day
 from dissem.daemon import jobs
@@ -50,7 +52,7 @@ def examine(home: Path, *, now: datetime) -> list[DissemError]:
 
 def ailments(installation: Installation, *, now: datetime) -> list[DissemError]:
     """Everything that is wrong, the ground first. What stands in the database is looked at only if it can be read."""
-    ground = _found(_folders, _key, _media, _disk, _job_files, on=installation)
+    ground = _found(_folders, _key, _media, _public_folder, _disk, _job_files, on=installation)
     broken = _found(_database, on=installation)
     if broken:
         return [*ground, *broken]
@@ -134,6 +136,15 @@ def _media(installation: Installation) -> Ailments:
         yield Broken("The media folder {folder} is missing.", hint=LAST_BACKUP, folder=folder)
     elif not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         yield Broken("The media folder {folder} cannot be written.", hint="Check its owner and rights.", folder=folder)
+
+
+def _public_folder(installation: Installation) -> Ailments:
+    settings = installation.config.public_media
+    if not (settings.folder or settings.url) or not _opens(installation):
+        return
+    network = Network(frozenset(installation.config.network.allow_hosts))
+    if ailment := installation.public_media.ailment(network):
+        yield ailment
 
 
 def _disk(installation: Installation) -> Ailments:
@@ -286,7 +297,7 @@ def _login(channel: Channel, adapter: Adapter, now: datetime) -> Ailments:
     hint = "Give it a new one: dissem channel connect {channel}"
     if left <= timedelta(0):
         yield DissemError("The login of channel {channel} has ended.", hint=hint, channel=channel.name)
-    elif type(adapter).renew is not Adapter.renew:
+    elif _renews(adapter):
         return
     elif left <= timedelta(days=1):
         yield DissemError("The login of channel {channel} ends within a day.", hint=hint, channel=channel.name)
@@ -294,6 +305,11 @@ def _login(channel: Channel, adapter: Adapter, now: datetime) -> Ailments:
         yield DissemError(
             "The login of channel {channel} ends in {days} days.", hint=hint, channel=channel.name, days=left.days
         )
+
+
+def _renews(adapter: Adapter) -> bool:
+    """Whether this login is renewed by itself; of one platform some may be and others not."""
+    return adapter.renews
 
 
 def _sunsets(installation: Installation, platforms: Sequence[str], now: datetime) -> Ailments:

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import base64
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 from urllib.parse import urlencode
 
+from dissem.rehearsal.container_tokens import LongTokens
 from dissem.rehearsal.files import Stored
-from dissem.rehearsal.graph_door import GraphDoor
 from dissem.rehearsal.graph_errors import bad_parameter, gone
 from dissem.rehearsal.graph_parameters import Field, flag, moment
 from dissem.rehearsal.standin import Account, Live, grown
-from dissem.rehearsal.wire import Request
+from dissem.rehearsal.wire import Answer, Denied, Request
 
 LIFE = timedelta(hours=24)
 DAY = timedelta(days=1)
@@ -64,7 +64,7 @@ class Container:
 
 @dataclass
 class Medium:
-    """Something published. *kind* is its media type as the platform names it."""
+    """Something published. *kind* is its media type as the platform names it, *product* where it is shown."""
 
     id: str
     account: str
@@ -76,10 +76,10 @@ class Medium:
     stored: tuple[Stored, ...] = ()
     children: tuple[str, ...] = ()
     reply_to: str | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
+    product: str = ""
 
 
-class ContainerDoor(GraphDoor):
+class ContainerDoor(LongTokens):
     """A Graph platform that publishes by containers.
 
     `processing_polls` is how many status reads of a container say `IN_PROGRESS`. `causes` are failures that wait for
@@ -87,6 +87,8 @@ class ContainerDoor(GraphDoor):
     are taken, `elsewhere` how many the account has published by other means today.
     """
 
+    me: Collection[str] = ()  # what an account may be called in a path besides its number
+    kinds: Mapping[str, str] = {}  # media types by the type of the container, where they differ
     metric_ceilings: Mapping[str, int] = {}
     metric_delay = timedelta()  # a younger medium has no metrics yet: an empty list, not noughts
 
@@ -117,6 +119,13 @@ class ContainerDoor(GraphDoor):
     def labels(self) -> set[str]:
         """Some operations share a path with others and are told apart by what a request says."""
         return super().labels | {"account", "status", "stage"}
+
+    def _user_for(self, request: Request, *scopes: str) -> Account:
+        """The account in the path, when the token is its own."""
+        account = self._sign_in(request, *scopes)
+        if request.params["user"] not in (*self.me, account.id):
+            raise gone(request.params["user"], request.method.lower())
+        return account
 
     # Containers
 
@@ -152,11 +161,59 @@ class ContainerDoor(GraphDoor):
         """Denied, in the platform's words, unless *container* is ready to be used."""
         raise NotImplementedError
 
-    def publish(self, request: Request, container: Container, medium: Medium, live: Live) -> None:
-        """The flip."""
-        container.medium = medium.id
+    def unknown(self, identity: str) -> Denied:
+        """The platform's words for a container that it does not know."""
+        raise NotImplementedError
+
+    def require_room(self, account: Account, container: Container) -> None:
+        """Denied, in the platform's words, when the day's quota is used up."""
+        raise NotImplementedError
+
+    def shown_at(self, account: Account, medium: Medium) -> str:
+        """The public address of a medium."""
+        raise NotImplementedError
+
+    def flip(self, request: Request, scope: str) -> Answer:
+        """Make public what `creation_id` names."""
+        account = self._user_for(request, scope)
+        asked = self._arguments(request, {"creation_id"}).get("creation_id", "")
+        made = self.container(account, asked)
+        if made is None or made.item:
+            raise self.unknown(asked)
+        self.require_finished(made)
+        self.require_room(account, made)
+        return Answer(200, {"id": self._published(request, account, made).id})
+
+    def medium_of(self, account: Account, made: Container) -> Medium:
+        """What *made* becomes, not public yet."""
+        number = self.number()
+        children = tuple(self.number() for _ in made.children)
+        stored = tuple(one for child in made.children for one in self._containers[child].stored) or made.stored
+        kind = self.kinds.get(made.kind, made.kind)
+        name, now = shortcode(number), self.clock()
+        return Medium(number, account.id, kind, made.text, now, name, "", stored, children, made.reply_to)
+
+    def _published(self, request: Request, account: Account, made: Container) -> Medium:
+        medium = self.medium_of(account, made)
+        medium.permalink = self.shown_at(account, medium)
+        made.medium = medium.id
         self._media[medium.id] = medium
-        self.show(request, live)
+        shown = (medium.permalink, medium.text, medium.made, medium.stored, medium.reply_to)
+        self.show(request, Live(account.id, medium.id, *shown))
+        return medium
+
+    def limits(self, account: Account) -> dict[str, Any]:
+        """The day's quotas, with an id as every object has."""
+        return {
+            "id": account.id,
+            "quota_usage": self.published_today(account),
+            "config": {"quota_total": self.quota, "quota_duration": 86_400},
+        }
+
+    def told_limits(self, request: Request, scope: str, known: Collection[str] = ()) -> Answer:
+        account = self._user_for(request, scope)
+        shown = self.chosen("PublishingLimit", self.limits(account), self._fields(request, known))
+        return Answer(200, {"data": [{name: value for name, value in shown.items() if name != "id"}]})
 
     def published_today(self, account: Account, *, replies: bool = False) -> int:
         """Posts of the last 24 hours, or replies, which have a quota of their own."""

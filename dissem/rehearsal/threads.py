@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dissem.rehearsal.containers import PAGING, Container, ContainerDoor, Medium, instant, item_asked, shortcode
+from dissem.rehearsal.container_files import VideoLimits, file_at
+from dissem.rehearsal.containers import PAGING, Container, ContainerDoor, Medium, instant, item_asked
 from dissem.rehearsal.fetching import NotFetched, fetched
-from dissem.rehearsal.files import Stored, sniff
-from dissem.rehearsal.graph_errors import bad_parameter, gone, graph_error, refusal
+from dissem.rehearsal.files import Stored, dimensions, sniff
+from dissem.rehearsal.graph_errors import bad_parameter, graph_error, refusal
 from dissem.rehearsal.graph_parameters import Field, wanted_fields
 from dissem.rehearsal.standin import Account, Live, Route, route
 from dissem.rehearsal.wire import Answer, Denied, Request
@@ -38,8 +39,11 @@ VERSION = "v1.0"
 LONGEST_TEXT = 500  # code points; an emoji counts its bytes
 LONGEST_ALT = 1_000
 LARGEST_PICTURE, LARGEST_VIDEO = 8 * 2**20, 10**9
+VIDEO = VideoLimits(LARGEST_VIDEO, seconds=(0, 300), ratio=(0.01, 10))
+CAUSES = {"format": "FAILED_PROCESSING_VIDEO", "duration": "INVALID_DURATION", "shape": "INVALID_ASPEC_RATIO"}
+WIDEST = 10  # width ÷ height of a picture, or height ÷ width
 MOST_LINKS, MOST_ITEMS, MOST_REPLIES = 5, 20, 1_000
-PICTURE_TYPES, VIDEO_TYPES = {"image/jpeg", "image/png"}, {"video/mp4", "video/quicktime"}
+PICTURE_TYPES = {"image/jpeg", "image/png"}
 
 CREATE = {
     "media_type",
@@ -90,6 +94,9 @@ class ThreadsStandin(ContainerDoor):
     """
 
     name = "threads"
+    me = ("me",)
+    grant = "th_refresh_token"
+    kinds = {"CAROUSEL": "CAROUSEL_ALBUM", "TEXT": "TEXT_POST"}  # noqa: RUF012 - never changed
     metric_ceilings = CEILINGS
 
     def __init__(
@@ -138,47 +145,28 @@ class ThreadsStandin(ContainerDoor):
             raise bad_parameter("Param reply_to_id must be a post that can be replied to")
         return parent
 
+    def unknown(self, identity: str) -> Denied:
+        told = f"The media with id {identity} cannot be found."
+        return refusal(24, "The requested resource does not exist", 4279009, title="Media Not Found", told=told)
+
     def require_finished(self, container: Container) -> None:
         if container.state(self.clock()) != "FINISHED":
-            raise _unknown(container.id)
+            raise self.unknown(container.id)
+
+    def require_room(self, account: Account, container: Container) -> None:
+        if self.misses:
+            self.misses -= 1
+            raise self.unknown(container.id)
+        most = MOST_REPLIES if container.reply_to else self.quota
+        if self.published_today(account, replies=bool(container.reply_to)) >= most:
+            raise refusal(4, "Application request limit reached: too many posts in 24 hours")
+
+    def shown_at(self, account: Account, medium: Medium) -> str:
+        return f"https://www.threads.com/@{account.handle}/post/{medium.shortcode}"
 
     @route("POST", "/{version}/{user}/threads_publish", label="publish")
     def threads_publish(self, request: Request) -> Answer:
-        account = self._user_for(request, "threads_content_publish")
-        asked = self._arguments(request, {"creation_id"}).get("creation_id", "")
-        made = self.container(account, asked)
-        if made is None or made.item:
-            raise _unknown(asked)
-        self.require_finished(made)
-        if self.misses:
-            self.misses -= 1
-            raise _unknown(asked)
-        most = MOST_REPLIES if made.reply_to else self.quota
-        if self.published_today(account, replies=bool(made.reply_to)) >= most:
-            raise refusal(4, "Application request limit reached: too many posts in 24 hours")
-        return Answer(200, {"id": self._published(request, account, made).id})
-
-    def _published(self, request: Request, account: Account, made: Container) -> Medium:
-        number = self.number()
-        name = shortcode(number)
-        link = f"https://www.threads.com/@{account.handle}/post/{name}"
-        kind = {"CAROUSEL": "CAROUSEL_ALBUM", "TEXT": "TEXT_POST"}.get(made.kind, made.kind)
-        stored = tuple(one for child in made.children for one in self._containers[child].stored) or made.stored
-        medium = Medium(
-            number,
-            account.id,
-            kind,
-            made.text,
-            self.clock(),
-            name,
-            link,
-            stored=stored,
-            children=tuple(self.number() for _ in made.children),
-            reply_to=made.reply_to,
-        )
-        live = Live(account.id, number, link, made.text, medium.made, media=stored, reply_to=made.reply_to)
-        self.publish(request, made, medium, live)
-        return medium
+        return self.flip(request, "threads_content_publish")
 
     # Reading
 
@@ -199,16 +187,12 @@ class ThreadsStandin(ContainerDoor):
 
     @route("GET", "/{version}/{user}/threads_publishing_limit", label="limit")
     def publishing_limit(self, request: Request) -> Answer:
-        account = self._user_for(request, "threads_content_publish")
-        values = {
-            "id": account.id,
-            "quota_usage": self.published_today(account, replies=False),
-            "config": {"quota_total": self.quota, "quota_duration": 86_400},
-            "reply_quota_usage": self.published_today(account, replies=True),
-            "reply_config": {"quota_total": MOST_REPLIES, "quota_duration": 86_400},
-        }
-        shown = self.chosen("PublishingLimit", values, self._fields(request, set()))
-        return Answer(200, {"data": [{name: value for name, value in shown.items() if name != "id"}]})
+        return self.told_limits(request, "threads_content_publish")
+
+    def limits(self, account: Account) -> dict[str, Any]:
+        replies = self.published_today(account, replies=True)
+        config = {"quota_total": MOST_REPLIES, "quota_duration": 86_400}
+        return {**super().limits(account), "reply_quota_usage": replies, "reply_config": config}
 
     @route("GET", "/{version}/{node}/insights", label="measure")
     def insights(self, request: Request) -> Answer:
@@ -275,12 +259,6 @@ class ThreadsStandin(ContainerDoor):
         return {}
 
     # Pieces
-
-    def _user_for(self, request: Request, *scopes: str) -> Account:
-        account = self._sign_in(request, *scopes)
-        if request.params["user"] not in ("me", account.id):
-            raise gone(request.params["user"], request.method.lower())
-        return account
 
     def _user_values(self, account: Account) -> dict[str, Any]:
         return {
@@ -349,10 +327,14 @@ def _check_words(given: Mapping[str, str], text: str) -> None:
 
 
 def _picture_at(given: Mapping[str, str]) -> Stored:
-    data = _file_at(given, "image_url", "image", LARGEST_PICTURE)
-    kind = sniff(data)
-    if kind not in PICTURE_TYPES or len(data) > LARGEST_PICTURE:
+    if not given.get("image_url"):
+        raise bad_parameter("The parameter image_url is required")
+    data = file_at(given["image_url"], "image", LARGEST_PICTURE, code=100)
+    kind, size = sniff(data), dimensions(data)
+    if kind not in PICTURE_TYPES or len(data) > LARGEST_PICTURE or size is None:
         raise bad_parameter("The picture is not a JPEG or PNG of 8 MB at most", 2207005)
+    if not 1 / WIDEST <= size[0] / size[1] <= WIDEST:
+        raise bad_parameter("The aspect ratio of the picture is not supported", 2207009)
     return Stored(data, kind, given.get("alt_text", ""))
 
 
@@ -366,20 +348,4 @@ def _take_video(made: Container, given: Mapping[str, str]) -> None:
         made.cause = "FAILED_DOWNLOADING_VIDEO"
         return
     made.stored = (Stored(data, sniff(data), given.get("alt_text", "")),)
-    if sniff(data) not in VIDEO_TYPES or len(data) > LARGEST_VIDEO:
-        made.cause = "FAILED_PROCESSING_VIDEO"
-
-
-def _file_at(given: Mapping[str, str], name: str, family: str, most: int) -> bytes:
-    if not given.get(name):
-        raise bad_parameter(f"The parameter {name} is required")
-    try:
-        return fetched(given[name], family, most)
-    except NotFetched as why:
-        told = "The media could not be fetched from this URI."
-        raise bad_parameter(f"Media download has failed. ({why})", 2207052, told=told) from why
-
-
-def _unknown(identity: str) -> Denied:
-    told = f"The media with id {identity} cannot be found."
-    return refusal(24, "The requested resource does not exist", 4279009, title="Media Not Found", told=told)
+    made.cause = CAUSES.get(VIDEO.complaint(data), "")

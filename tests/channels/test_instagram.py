@@ -6,24 +6,26 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from media_host import MediaHost
 
 from dissem.channels import instagram
-from dissem.channels.adapter import Gone, Prepared, Stage
+from dissem.channels.adapter import Gone, Prepared
 from dissem.channels.client import Answer
 from dissem.channels.containers import NotTaken, Stale, Unknown
-from dissem.channels.errors import ChannelError, NotYet, Refused, Throttled, Unauthorized, Uncertain, Unreachable
+from dissem.channels.errors import NotYet, Refused, Throttled, Unauthorized, Uncertain, Unreachable
 from dissem.channels.graph import Missing
 from dissem.channels.instagram import Instagram
 from dissem.rehearsal import faults
-from dissem.rehearsal.instagram import SAMPLE, SCOPES, InstagramStandin
+from dissem.rehearsal.instagram import BY_INSTAGRAM, SAMPLE, SCOPES, InstagramStandin
 
-from .contract import AdapterContract, Platform, prepare_all, send
+from . import two_steps
+from .contract import prepare_all, send
+from .two_steps import DAY, TwoStepPlatform, TwoSteps, refusal, refused, saved_steps, shown
+
+host, attach = two_steps.host, two_steps.attach
 
 
-class InstagramPlatform(Platform):
+class InstagramPlatform(TwoStepPlatform):
     adapter_class = Instagram
-    operations = Platform.operations | {"check": "account"}
 
     def settings(self):
         return {
@@ -34,6 +36,12 @@ class InstagramPlatform(Platform):
             "app_secret": self.standin.app_secret,
         }
 
+    def renewable(self, age=None, **changes):
+        """Only Instagram Login renews."""
+        self.standin.login = "instagram"
+        self.standin.accounts = [replace(self.standin.accounts[0], scopes=frozenset(BY_INSTAGRAM.values()))]
+        return super().renewable(age, **{"login": "instagram", "app_secret": None, **changes})
+
 
 @pytest.fixture
 def platform():
@@ -41,24 +49,8 @@ def platform():
         yield InstagramPlatform(standin)
 
 
-@pytest.fixture
-def host():
-    with MediaHost() as host:
-        yield host
-
-
-@pytest.fixture
-def attach(attach, host):
-    """Files as the media host gives them to everybody."""
-
-    def served(content, kind, **changes):
-        return attach(content, kind, **{"url": host.serve(content, kind), **changes})
-
-    return served
-
-
-class TestContract(AdapterContract):
-    """Everything asked of every channel; Instagram names its pauses in whole minutes."""
+class InstagramContract(TwoSteps):
+    """Instagram names its pauses in whole minutes."""
 
     def test_a_wait_that_the_platform_names_is_told(self, adapter, platform, sample):
         prepared = prepare_all(adapter, halo := sample(), platform)
@@ -79,14 +71,11 @@ class TestContract(AdapterContract):
         assert pause.value.retry_after.total_seconds() == 180
 
 
+class TestContract(InstagramContract):
+    """Everything asked of every channel."""
+
+
 # Errors
-
-
-def refusal(code, subcode=None, status=400, irrevocable=True, headers=None, **more):
-    error = {"message": "M", "type": "OAuthException", "code": code, "fbtrace_id": "AbC", **more}
-    if subcode:
-        error["error_subcode"] = subcode
-    return Answer(status, headers or {}, json.dumps({"error": error}).encode(), irrevocable)
 
 
 @pytest.mark.parametrize(
@@ -134,9 +123,7 @@ def refusal(code, subcode=None, status=400, irrevocable=True, headers=None, **mo
         (Answer(400, {}, b'{"error": "unknown"}', True), type(None)),
         (Answer(404, {}, b"[]", True), type(None)),
     ],
-    ids=lambda given: (
-        f"{given.status}-{given.irrevocable}-{given.content[40:140]!r}" if isinstance(given, Answer) else ""
-    ),
+    ids=shown,
 )
 def test_an_error_is_named_by_its_code_and_subcode(answer, error):
     named = instagram._translate(answer)
@@ -224,43 +211,6 @@ def test_a_container_that_cannot_be_asked_after_a_refusal_leaves_it_uncertain(ad
         adapter.publish(photo, prepared)
 
 
-def test_an_expired_container_is_stale_and_not_there(adapter, platform, photo, since):
-    prepared = prepare_all(adapter, photo, platform)
-    platform.wait(timedelta(hours=24))
-
-    with pytest.raises(Stale):
-        adapter.publish(photo, prepared)
-
-    assert list(adapter.find(photo, prepared, since)) == []
-
-
-def test_the_core_may_rely_on_containers_for_less_than_a_day(adapter, platform, photo, part, photos):
-    for one in (photo, part(attachments=tuple(photos))):
-        prepared = prepare_all(adapter, one, platform)
-
-        assert timedelta(hours=20) < prepared.expires - datetime.now(UTC) < timedelta(hours=24)
-
-
-def test_an_address_that_cannot_be_read_does_not_unpublish(adapter, platform, photo):
-    prepared = prepare_all(adapter, photo, platform)
-    platform.standin.script("read", faults.reply(400, json.loads(refusal(100, 33).content)))
-
-    receipt = adapter.publish(photo, prepared)
-
-    assert (receipt.stage, receipt.url) == (Stage.PUBLIC, None)
-    assert adapter.confirm(receipt).url == platform.public[0].url
-
-
-def test_a_full_day_is_noticed_before_anything_is_sent(adapter, platform, photo):
-    platform.standin.elsewhere = 50
-
-    with pytest.raises(Throttled) as pause:
-        prepare_all(adapter, photo, platform)
-
-    assert pause.value.retry_after == timedelta(hours=1)
-    assert platform.calls("upload") == []
-
-
 def test_a_day_that_fills_up_meanwhile_is_a_pause_as_well(adapter, platform, photo):
     prepared = prepare_all(adapter, photo, platform)
     platform.standin.elsewhere = 50
@@ -269,17 +219,6 @@ def test_a_day_that_fills_up_meanwhile_is_a_pause_as_well(adapter, platform, pho
         adapter.publish(photo, prepared)
 
     assert pause.value.retry_after == timedelta(hours=1)
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [faults.error_before(500), faults.reply(400, {"error": {"code": 10}}), faults.reply(200, {"data": []})],
-    ids=["trouble", "no right", "empty"],
-)
-def test_a_quota_that_is_not_told_keeps_nobody_from_publishing(adapter, platform, photo, answer):
-    platform.standin.script("limit", answer)
-
-    assert adapter.publish(photo, prepare_all(adapter, photo, platform)).id
 
 
 # Looking
@@ -308,7 +247,7 @@ def test_a_published_container_that_is_not_listed_yet_is_not_absent(adapter, pla
 
 def test_a_container_that_hides_is_no_proof_of_absence_but_the_list_is_one_of_presence(adapter, platform, photo, since):
     prepared = prepare_all(adapter, photo, platform)
-    hidden = faults.reply(400, json.loads(refusal(100, 33).content))
+    hidden = refused(100, 33)
     platform.standin.script("status", hidden)
     with pytest.raises(Uncertain):
         adapter.find(photo, prepared, since)
@@ -341,25 +280,7 @@ def test_every_page_of_the_list_is_read(adapter, platform, part, photos, since):
     assert len(platform.calls("list")) - before == 2
 
 
-@pytest.mark.parametrize("body", [{}, [], {"data": [{}]}, {"data": None}, {"data": [{"timestamp": "soon"}]}])
-def test_a_listing_that_is_not_whole_proves_nothing(adapter, platform, photo, since, body):
-    platform.script("list", faults.reply(200, body))
-
-    with pytest.raises(Uncertain):
-        adapter.find(photo, Prepared(), since)
-
-
 # Containers
-
-
-def test_a_file_without_a_public_address_needs_a_media_host(adapter, platform, part, photos):
-    homeless = part(attachments=(replace(photos[0], url=None),))
-
-    with pytest.raises(Refused) as refusal:
-        prepare_all(adapter, homeless, platform)
-
-    assert refusal.value.hint_text == "Set up a public media host, or leave this channel out."
-    assert platform.calls("upload") == []
 
 
 def test_a_host_that_does_not_answer_is_asked_again(adapter, platform, part, photos, host):
@@ -372,31 +293,6 @@ def test_a_host_that_does_not_answer_is_asked_again(adapter, platform, part, pho
     send(adapter, part(attachments=(photos[0],)), platform)
 
     assert len(platform.public) == 1
-
-
-def saved_steps(adapter, part, prepared=None):
-    """What was saved until `prepare` gave up, and why it did."""
-    saved = prepared or Prepared()
-    try:
-        for step in adapter.prepare(part, saved):
-            saved = step
-    except ChannelError as error:
-        return saved, error
-    return saved, None
-
-
-def test_a_carousel_whose_third_picture_fails_shows_nothing_and_is_rebuilt(adapter, platform, part, photos):
-    platform.standin.processing_polls = 0
-    platform.standin.causes.extend(["", "", "2207032"])
-    carousel = part(attachments=tuple(photos))
-
-    saved, why = saved_steps(adapter, carousel)
-
-    assert isinstance(why, Unreachable)
-    assert platform.public == []
-    send_on = prepare_all(adapter, carousel, platform, saved)
-    adapter.publish(carousel, send_on)
-    assert [stored.bytes for stored in platform.public[0].media] == [p.path.read_bytes() for p in photos]
 
 
 def test_a_container_that_fails_twice_is_for_people_to_change(adapter, platform, photo):
@@ -419,26 +315,6 @@ def test_a_container_that_expired_unseen_is_rebuilt_however_often(adapter, platf
         prepared = prepare_all(adapter, photo, platform, prepared)
 
     assert adapter.publish(photo, prepared).id == platform.public[0].id
-
-
-def test_a_container_that_has_vanished_is_rebuilt_and_nobody_has_to_change_anything(adapter, platform, photo):
-    prepared = prepare_all(adapter, photo, platform)
-    platform.standin.script("status", faults.reply(400, json.loads(refusal(100, 33).content)))
-
-    saved, why = saved_steps(adapter, photo, prepared)
-    adapter.publish(photo, prepare_all(adapter, photo, platform, saved))
-
-    assert isinstance(why, Unreachable)
-    assert saved.get("container", None) is None
-    assert len(platform.calls("upload")) == 2
-
-
-def test_every_container_is_waited_for(adapter, platform, part, photos):
-    _saved, why = saved_steps(adapter, carousel := part(attachments=tuple(photos)))
-
-    assert isinstance(why, NotYet)
-    assert why.retry_after == timedelta(seconds=5)
-    prepare_all(adapter, carousel, platform)
 
 
 # Reels
@@ -554,17 +430,71 @@ def test_a_figure_that_is_not_told_yet_is_not_nought(adapter, platform, photo):
     assert counts.likes == 0
 
 
-def test_a_login_that_may_not_remove_says_so_instead_of_claiming_it_is_gone(adapter, platform, photo):
-    receipt = send(adapter, photo, platform)
-    platform.script("delete", faults.reply(400, json.loads(refusal(100, 33).content)))
+# The login
+
+
+def test_a_token_of_facebook_login_is_not_renewed_but_its_end_is_told(platform):
+    platform.standin.issued[platform.standin.token] = datetime.now(UTC) - 50 * DAY
+    adapter = platform.adapter()
+
+    assert adapter.renew() is None
+    assert adapter.renews is False
+    assert 9 * DAY < adapter.check().expires - datetime.now(UTC) <= 10 * DAY
+    assert platform.standin.renewals == 0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        refused(100),
+        refused(190),
+        faults.throttle(),
+        faults.drop(),
+        faults.reply(200, {"data": {"expires_at": "soon"}}),
+    ],
+    ids=["never", "no", "no login", "pause", "trouble", "nonsense"],
+)
+def test_an_end_that_is_not_told_says_nothing_against_the_login(adapter, platform, answer):
+    if answer:
+        platform.standin.script("debug", answer)
+
+    account = adapter.check()
+
+    assert (account.id, account.expires) == (platform.account, None)
+
+
+def test_whose_login_it_is_is_told_by_the_address_unless_said(platform):
+    def renews(**settings):
+        return platform.adapter_with(**settings).renews
+
+    assert renews(api_url="https://graph.instagram.com")
+    assert not renews(api_url="https://graph.facebook.com")
+    assert not renews(api_url="https://graph.instagram.com", login="facebook")
+    assert renews(login="instagram")
+
+
+def test_with_instagram_login_videos_are_fetched_and_nothing_is_removed(platform, part, photos, clip, host):
+    adapter = platform.renewable(upload_url="")
+    receipt = send(adapter, part(attachments=(photos[0], clip)), platform)
 
     with pytest.raises(Refused):
         adapter.remove(receipt)
 
+    assert len(host.asked) == 2
     assert len(platform.public) == 1
 
 
 # Words and settings
+
+
+def test_a_video_beside_pictures_lasts_a_minute_at_most_and_people_are_told_in_time(platform, part, photos, clip):
+    long = replace(clip, duration=60.5)
+    alone, beside = part(attachments=(long,)), part(attachments=(photos[0], long))
+
+    assert Instagram.objection(alone) is None
+    assert Instagram.objection(part(attachments=(photos[0], clip))) is None
+    assert "60 seconds beside other files" in str(Instagram.objection(beside))
 
 
 def test_the_caption_is_counted_in_utf_16_units():

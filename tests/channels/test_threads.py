@@ -1,28 +1,29 @@
 """Threads: the contract, and what only Threads does."""
 
-import json
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from media_host import MediaHost
 
 from dissem.channels import threads
-from dissem.channels.adapter import Prepared, Stage
+from dissem.channels.adapter import Prepared
 from dissem.channels.client import Answer
 from dissem.channels.containers import Stale, Unknown
-from dissem.channels.errors import ChannelError, NotYet, Refused, Throttled, Unauthorized, Uncertain, Unreachable
+from dissem.channels.errors import NotYet, Refused, Throttled, Unauthorized, Uncertain, Unreachable
 from dissem.channels.graph import Missing
 from dissem.channels.threads import Threads
 from dissem.rehearsal import faults
 from dissem.rehearsal.threads import SAMPLE, SCOPES, ThreadsStandin, counted
 
-from .contract import AdapterContract, Platform, prepare_all, send
+from . import two_steps
+from .contract import prepare_all, send
+from .two_steps import TwoStepPlatform, TwoSteps, refusal, shown
+
+host, attach = two_steps.host, two_steps.attach
 
 
-class ThreadsPlatform(Platform):
+class ThreadsPlatform(TwoStepPlatform):
     adapter_class = Threads
-    operations = Platform.operations | {"check": "account"}
 
     def settings(self):
         return {"api_url": self.standin.url, "access_token": self.standin.access_token}
@@ -34,27 +35,11 @@ def platform():
         yield ThreadsPlatform(standin)
 
 
-@pytest.fixture
-def host():
-    with MediaHost() as host:
-        yield host
-
-
-@pytest.fixture
-def attach(attach, host):
-    """Files as the media host gives them to everybody."""
-
-    def served(content, kind, **changes):
-        return attach(content, kind, **{"url": host.serve(content, kind), **changes})
-
-    return served
-
-
-class TestContract(AdapterContract):
+class TestContract(TwoSteps):
     """Everything asked of every channel."""
 
 
-class TestAPlatformThatForgetsContainers(AdapterContract):
+class TestAPlatformThatForgetsContainers(TwoSteps):
     """A published container's id may turn into something that has no state any more."""
 
     @pytest.fixture
@@ -65,13 +50,6 @@ class TestAPlatformThatForgetsContainers(AdapterContract):
 
 
 # Errors
-
-
-def refusal(code, subcode=None, status=400, irrevocable=True, **more):
-    error = {"message": "M", "type": "OAuthException", "code": code, "fbtrace_id": "AbC", **more}
-    if subcode:
-        error["error_subcode"] = subcode
-    return Answer(status, {}, json.dumps({"error": error}).encode(), irrevocable)
 
 
 @pytest.mark.parametrize(
@@ -96,9 +74,7 @@ def refusal(code, subcode=None, status=400, irrevocable=True, **more):
         (Answer(502, {}, b"<h1>Bad Gateway</h1>", True), Uncertain),
         (Answer(404, {}, b"[]", True), type(None)),
     ],
-    ids=lambda given: (
-        f"{given.status}-{given.irrevocable}-{given.content[40:140]!r}" if isinstance(given, Answer) else ""
-    ),
+    ids=shown,
 )
 def test_an_error_is_named_by_its_code_and_subcode(answer, error):
     named = threads._translate(answer)
@@ -164,29 +140,6 @@ def test_a_finished_container_that_is_not_found_is_prepared_anew(adapter, platfo
     assert len(platform.public) == 1
 
 
-@pytest.mark.parametrize("forgets", [False, True])
-def test_a_container_published_before_is_not_prepared_anew(adapter, platform, part, forgets):
-    halo = part()
-    prepared = prepare_all(adapter, halo, platform)
-    platform.standin.forgets = forgets
-    adapter.publish(halo, prepared)
-
-    with pytest.raises(Uncertain):
-        adapter.publish(halo, prepared)
-
-    assert len(platform.public) == 1
-
-
-def test_an_expired_container_is_stale_and_not_there(adapter, platform, part, since):
-    prepared = prepare_all(adapter, halo := part(), platform)
-    platform.wait(timedelta(hours=24))
-
-    with pytest.raises(Stale):
-        adapter.publish(halo, prepared)
-
-    assert list(adapter.find(halo, prepared, since)) == []
-
-
 def test_a_text_waits_for_its_container_as_well(adapter, part):
     steps = adapter.prepare(part(), Prepared())
     saved = next(steps)
@@ -195,16 +148,6 @@ def test_a_text_waits_for_its_container_as_well(adapter, part):
         next(steps)
 
     assert saved.get("container")
-
-
-def test_an_address_that_cannot_be_read_does_not_unpublish(adapter, platform, part):
-    prepared = prepare_all(adapter, halo := part(), platform)
-    platform.standin.script("read", faults.error_before(500))
-
-    receipt = adapter.publish(halo, prepared)
-
-    assert (receipt.stage, receipt.url) == (Stage.PUBLIC, None)
-    assert adapter.confirm(receipt).url == platform.public[0].url
 
 
 def test_a_full_day_is_a_pause_for_posts_and_not_for_replies(adapter, platform, part):
@@ -253,13 +196,6 @@ def test_a_picture_without_words_is_published(adapter, platform, part, photos):
 
     assert platform.public[0].text == ""
     assert len(platform.public[0].media) == 1
-
-
-def test_a_file_without_a_public_address_needs_a_media_host(adapter, platform, part, clip):
-    with pytest.raises(Refused) as refused:
-        prepare_all(adapter, part(attachments=(replace(clip, url=None),)), platform)
-
-    assert refused.value.hint_text == "Set up a public media host, or leave this channel out."
 
 
 def test_a_description_of_the_video_arrives(adapter, platform, part, clip):
@@ -322,13 +258,3 @@ def test_a_retired_metric_leaves_the_figures_unknown(adapter, platform, part):
 def test_settings_that_would_bend_the_address_are_refused(platform, wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Threads.Settings(**{**platform.settings(), **wrong})
-
-
-def test_a_login_that_may_not_remove_says_so(adapter, platform, part):
-    receipt = send(adapter, part(), platform)
-    platform.script("delete", faults.reply(400, json.loads(refusal(100, 33).content)))
-
-    with pytest.raises(ChannelError) as refused:
-        adapter.remove(receipt)
-
-    assert type(refused.value) is Refused

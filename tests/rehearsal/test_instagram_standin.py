@@ -1,80 +1,44 @@
 """The Instagram stand-in is as strict as Graph: containers before posts, pictures that are really fetched, reels."""
 
-import io
 import json
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import requests
+from graph_client import CLIP, GraphClient, error_of, lasting, picture, renewal_follows_the_rules
 from media_host import MediaHost
-from PIL import Image
 
-from dissem import rehearsal
 from dissem.rehearsal.faults import drop_after_accepting, error_after_accepting, expired_token, lag, throttle
-from dissem.rehearsal.instagram import SAMPLE, SCOPES, InstagramStandin
-
-CLIP = (Path(rehearsal.__file__).parent / "material" / "clip.mp4").read_bytes()
+from dissem.rehearsal.instagram import BY_INSTAGRAM, SAMPLE, SCOPES, InstagramStandin
 
 
-def picture(width=64, height=48, kind="JPEG"):
-    held = io.BytesIO()
-    Image.new("RGB", (width, height), (40, 90, 160)).save(held, kind)
-    return held.getvalue()
-
-
-class Client:
-    """Talks as the account's app does; answers are raw responses."""
+class Client(GraphClient):
+    version, publish_edge, state_field = "v26.0", "media_publish", "status_code"
 
     def __init__(self, standin, host, token=None):
-        self.standin, self.host = standin, host
-        self.session = requests.Session()
-        self.session.trust_env = False
-        self.session.headers["Authorization"] = f"Bearer {token or standin.access_token}"
-
-    def call(self, method, path, **more):
-        return self.session.request(method, f"{self.standin.url}/v26.0/{path}", timeout=5, **more)
-
-    def get(self, path, **params):
-        return self.call("GET", path, params=params)
+        super().__init__(standin, token)
+        self.host, self.user = host, standin.account
 
     def media(self, **data):
-        return self.call("POST", f"{self.standin.account}/media", data=data)
+        return self.call("POST", f"{self.user}/media", data=data)
 
     def photo(self, content=None, kind="image/jpeg", **data):
         return self.media(image_url=self.host.serve(content or picture(), kind), **data)
+
+    def video(self, content=CLIP, **data):
+        return self.media(video_url=self.host.serve(content, "video/mp4"), **data)
 
     def made(self, **data):
         """The id of a photo's container that has finished."""
         return self.finished(self.photo(**data))
 
-    def finished(self, answer):
-        assert answer.status_code == 200, answer.text
-        container = answer.json()["id"]
-        while self.state(container) == "IN_PROGRESS":
-            pass
-        return container
-
-    def state(self, container):
-        return self.get(container, fields="status_code").json()["status_code"]
-
-    def flip(self, container):
-        return self.call("POST", f"{self.standin.account}/media_publish", data={"creation_id": container})
-
     def publish(self, **data):
-        answer = self.flip(self.made(**data))
-        assert answer.status_code == 200, answer.text
-        return answer.json()["id"]
+        return self.shown(self.made(**data))
 
     def send(self, uri, content=CLIP, **headers):
         given = {"Authorization": f"OAuth {self.standin.access_token}", "offset": "0", "file_size": str(len(content))}
         return self.session.post(uri, data=content, headers={**given, **headers}, timeout=5)
-
-
-def error_of(answer):
-    error = answer.json()["error"]
-    return error["code"], error.get("error_subcode")
 
 
 @pytest.fixture
@@ -177,7 +141,7 @@ def test_an_address_that_gives_no_file_at_once_is_not_fetched(client, host, inst
 def test_parameters_are_closed_and_checked(client):
     assert error_of(client.photo(titel="x")) == (100, None)
     assert error_of(client.media(caption="Tanpa gambar")) == (100, None)
-    assert error_of(client.photo(media_type="STORIES")) == (100, 2207023)
+    assert error_of(client.photo(media_type="IGTV")) == (100, 2207023)
     assert error_of(client.photo(caption="a" * 2201)) == (36004, 2207010)
     assert error_of(client.photo(caption="😀" * 1101)) == (36004, 2207010)
     assert client.photo(caption="😀" * 1100).status_code == 200
@@ -276,6 +240,140 @@ def test_carousels_take_two_to_ten_finished_items_without_words(client):
     assert carousel([good[0], working]) == (9007, 2207027)
     assert error_of(client.photo(is_carousel_item="true", caption="Halo")) == (100, None)
     assert error_of(client.photo(is_carousel_item="yes")) == (100, None)
+
+
+def test_a_carousel_may_mix_pictures_and_videos_fetched_or_sent(client, instagram):
+    photo = client.made(is_carousel_item="true", alt_text="Foto")
+    film = client.finished(client.video(lasting(60), media_type="VIDEO", is_carousel_item="true"))
+    sent = client.media(media_type="VIDEO", is_carousel_item="true", upload_type="resumable").json()
+    client.send(sent["uri"])
+    while client.state(sent["id"]) == "IN_PROGRESS":
+        pass
+
+    children = ",".join([photo, film, sent["id"]])
+    client.shown(client.finished(client.media(media_type="CAROUSEL", children=children)))
+
+    assert [one.type for one in instagram.public[0].media] == ["image/jpeg", "video/mp4", "video/mp4"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "seconds", "state"),
+    [
+        ("REELS", 2.9, "ERROR"),
+        ("REELS", 3, "FINISHED"),
+        ("REELS", 900, "FINISHED"),
+        ("REELS", 901, "ERROR"),
+        ("VIDEO", 60, "FINISHED"),
+        ("VIDEO", 61, "ERROR"),
+        ("STORIES", 60, "FINISHED"),
+        ("STORIES", 61, "ERROR"),
+    ],
+)
+def test_a_video_that_is_too_short_or_too_long_fails_while_it_is_worked_on(client, kind, seconds, state):
+    item = {"is_carousel_item": "true"} if kind == "VIDEO" else {}
+
+    container = client.finished(client.video(lasting(seconds), media_type=kind, **item))
+
+    assert client.state(container) == state
+
+
+# --- stories --------------------------------------------------------------------------------------------------------
+
+
+def test_a_story_is_in_a_list_of_its_own_and_gone_after_a_day(client, instagram):
+    story = client.shown(client.made(media_type="STORIES", content=picture(90, 160)))
+    post = client.publish()
+    fields = "id,media_type,media_product_type,permalink"
+
+    (told,) = client.get(f"{instagram.account}/stories", fields=fields).json()["data"]
+    listed = client.get(f"{instagram.account}/media", fields="id").json()["data"]
+    instagram.time_offset = timedelta(hours=24)
+
+    assert (told["id"], told["media_type"], told["media_product_type"]) == (story, "IMAGE", "STORY")
+    assert told["permalink"] == f"https://www.instagram.com/stories/humaskota.rehearsal/{story}"
+    assert listed == [{"id": post}]
+    assert client.get(f"{instagram.account}/stories", fields="id").json() == {"data": []}
+    assert error_of(client.get(story, fields="id")) == error_of(client.call("DELETE", story)) == (100, 33)
+    assert [live.id for live in instagram.public] == [post]
+
+
+def test_a_story_is_one_file_and_nothing_else(client, host):
+    address = host.serve(CLIP, "video/mp4")
+
+    assert error_of(client.photo(media_type="STORIES", caption="Halo")) == (100, None)
+    assert error_of(client.photo(media_type="STORIES", alt_text="Halo")) == (100, None)
+    assert error_of(client.photo(media_type="STORIES", is_carousel_item="true")) == (100, None)
+    assert error_of(client.photo(media_type="STORIES", video_url=address)) == (100, None)
+    assert error_of(client.media(media_type="STORIES")) == (100, None)
+    assert client.media(media_type="STORIES", video_url=address).status_code == 200
+
+
+def test_the_video_of_a_story_may_be_sent(client, instagram):
+    made = client.media(media_type="STORIES", upload_type="resumable").json()
+
+    client.send(made["uri"])
+    client.state(made["id"])
+    client.shown(made["id"])
+
+    assert instagram.public[0].media[0].bytes == CLIP
+
+
+def test_a_story_has_figures_of_its_own_once_five_people_have_seen_it(client, instagram):
+    story = client.shown(client.made(media_type="STORIES"))
+    few = client.get(f"{story}/insights", metric="views,replies")
+    instagram.time_offset = timedelta(hours=20)
+
+    many = client.get(f"{story}/insights", metric="views,reach,replies,shares").json()["data"]
+
+    assert error_of(few) == (10, None)
+    assert [one["name"] for one in many] == ["views", "reach", "replies", "shares"]
+    assert error_of(client.get(f"{story}/insights", metric="views,saved")) == (100, None)
+
+
+def test_stories_count_in_the_daily_quota(client, instagram):
+    client.shown(client.made(media_type="STORIES"))
+
+    told = client.get(f"{instagram.account}/content_publishing_limit", fields="quota_usage").json()
+
+    assert told == {"data": [{"quota_usage": 1}]}
+
+
+# --- the login ------------------------------------------------------------------------------------------------------
+
+
+def by_instagram(standin):
+    standin.login = "instagram"
+    standin.accounts = [replace(SAMPLE, scopes=frozenset(BY_INSTAGRAM.values()))]
+
+
+def test_a_token_of_instagram_login_is_renewed_once_it_is_a_day_old_and_before_it_ends(client, instagram, host):
+    by_instagram(instagram)
+
+    renewal_follows_the_rules(client, "ig_refresh_token", lambda token: Client(instagram, host, token))
+
+
+def test_a_token_of_facebook_login_is_told_about_and_not_renewed(client, instagram):
+    token = instagram.access_token
+    endless = client.get("debug_token", input_token=token).json()["data"]["expires_at"]
+    instagram.issued[token] = instagram.clock()
+
+    told = client.get("debug_token", input_token=token).json()["data"]["expires_at"]
+
+    assert endless == 0
+    assert told == int((instagram.clock() + timedelta(days=60)).timestamp())
+    assert error_of(client.get("debug_token", input_token="wrong")) == (100, None)
+    assert error_of(client.renew(grant_type="ig_refresh_token")) == (2500, None)
+
+
+def test_instagram_login_has_rights_of_its_own_and_neither_uploads_nor_deletes(client, instagram):
+    by_instagram(instagram)
+    medium = client.publish()
+
+    assert error_of(client.call("DELETE", medium)) == (100, 33)
+    assert error_of(client.media(media_type="REELS", upload_type="resumable")) == (100, None)
+    assert error_of(client.get("debug_token", input_token=instagram.access_token)) == (100, None)
+    instagram.accounts = [SAMPLE]
+    assert error_of(client.photo()) == (10, None)
 
 
 # --- reels ----------------------------------------------------------------------------------------------------------

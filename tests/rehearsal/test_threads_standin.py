@@ -1,43 +1,19 @@
 """The Threads stand-in is as strict as the Threads API: closed parameters, containers, its own counting, replies."""
 
-import io
 import json
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-import requests
+from graph_client import CLIP, GraphClient, error_of, lasting, picture, renewal_follows_the_rules
 from media_host import MediaHost
-from PIL import Image
 
-from dissem import rehearsal
 from dissem.rehearsal.faults import expired_token, lag, throttle
 from dissem.rehearsal.threads import SAMPLE, SCOPES, ThreadsStandin, counted
 
-CLIP = (Path(rehearsal.__file__).parent / "material" / "clip.mp4").read_bytes()
 
-
-def picture(kind="JPEG", width=64):
-    held = io.BytesIO()
-    Image.new("RGB", (width, 48), (40, 90, 160)).save(held, kind)
-    return held.getvalue()
-
-
-class Client:
-    """Talks as the profile's app does; answers are raw responses."""
-
-    def __init__(self, standin, token=None):
-        self.standin = standin
-        self.session = requests.Session()
-        self.session.trust_env = False
-        self.session.headers["Authorization"] = f"Bearer {token or standin.access_token}"
-
-    def call(self, method, path, version="v1.0", **more):
-        return self.session.request(method, f"{self.standin.url}/{version}/{path}", timeout=5, **more)
-
-    def get(self, path, **params):
-        return self.call("GET", path, params=params)
+class Client(GraphClient):
+    version, user, publish_edge, state_field = "v1.0", "me", "threads_publish", "status"
 
     def create(self, **data):
         return self.call("POST", "me/threads", data=data)
@@ -47,28 +23,10 @@ class Client:
 
     def made(self, **data):
         """The id of a container that has finished."""
-        answer = self.create(**data)
-        assert answer.status_code == 200, answer.text
-        container = answer.json()["id"]
-        while self.state(container) == "IN_PROGRESS":
-            pass
-        return container
-
-    def state(self, container):
-        return self.get(container, fields="status").json()["status"]
-
-    def flip(self, container):
-        return self.call("POST", "me/threads_publish", data={"creation_id": container})
+        return self.finished(self.create(**data))
 
     def publish(self, text="Halo", **data):
-        answer = self.flip(self.made(**{"media_type": "TEXT", "text": text, **data}))
-        assert answer.status_code == 200, answer.text
-        return answer.json()["id"]
-
-
-def error_of(answer):
-    error = answer.json()["error"]
-    return error["code"], error.get("error_subcode")
+        return self.shown(self.made(**{"media_type": "TEXT", "text": text, **data}))
 
 
 @pytest.fixture
@@ -188,7 +146,7 @@ def test_parameters_are_closed_and_checked(client, host):
 
 
 def test_pictures_are_fetched_at_once(client, threads, host):
-    png = picture("PNG")
+    png = picture(kind="PNG")
     client.publish(media_type="IMAGE", image_url=host.serve(png, "image/png"), alt_text="Peta")
 
     def refused(content, kind, **more):
@@ -197,14 +155,21 @@ def test_pictures_are_fetched_at_once(client, threads, host):
     assert [(stored.bytes, stored.type, stored.alt) for stored in threads.public[0].media] == [
         (png, "image/png", "Peta")
     ]
-    assert refused(picture("GIF"), "image/gif") == (100, 2207005)
+    assert refused(picture(kind="GIF"), "image/gif") == (100, 2207005)
     assert refused(picture() + bytes(8 * 2**20), "image/jpeg") == (100, 2207005)
+    assert refused(picture(400, 39), "image/jpeg") == refused(picture(39, 400), "image/jpeg") == (100, 2207009)
+    assert client.create(media_type="IMAGE", image_url=host.serve(picture(400, 40), "image/jpeg")).status_code == 200
     assert refused(picture(), "text/html") == refused(picture(), "image/jpeg", status=403) == (100, 2207052)
 
 
 @pytest.mark.parametrize(
     ("content", "kind", "cause"),
-    [(b"%PDF", "video/mp4", "FAILED_PROCESSING_VIDEO"), (CLIP, "text/html", "FAILED_DOWNLOADING_VIDEO")],
+    [
+        (b"%PDF", "video/mp4", "FAILED_PROCESSING_VIDEO"),
+        (CLIP, "text/html", "FAILED_DOWNLOADING_VIDEO"),
+        (lasting(301), "video/mp4", "INVALID_DURATION"),
+    ],
+    ids=["pdf", "page", "five minutes and a second"],
 )
 def test_a_video_fails_while_it_is_worked_on(client, host, content, kind, cause):
     container = client.made(media_type="VIDEO", video_url=host.serve(content, kind))
@@ -230,6 +195,20 @@ def test_a_carousel_shows_two_to_twenty_items_in_order(client, threads, host):
     for wrong in (items, items[:1]):
         assert error_of(client.create(media_type="CAROUSEL", children=",".join(wrong))) == (100, 2207028)
     assert error_of(client.flip(items[0])) == (24, 4279009)
+
+
+def test_a_carousel_may_mix_pictures_and_videos(client, threads, host):
+    photo = {"media_type": "IMAGE", "image_url": host.serve(picture(), "image/jpeg")}
+    film = {"media_type": "VIDEO", "video_url": host.serve(lasting(300), "video/mp4"), "alt_text": "Apel"}
+    items = [client.made(is_carousel_item="true", **one) for one in (photo, film)]
+
+    client.publish(text="Dua", media_type="CAROUSEL", children=",".join(items))
+
+    assert [(one.type, one.alt) for one in threads.public[0].media] == [("image/jpeg", ""), ("video/mp4", "Apel")]
+
+
+def test_a_token_is_renewed_once_it_is_a_day_old_and_before_it_ends(client, threads):
+    renewal_follows_the_rules(client, "th_refresh_token", lambda token: Client(threads, token))
 
 
 def test_replies_have_a_list_and_a_quota_of_their_own(client, threads):
