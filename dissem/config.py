@@ -7,7 +7,7 @@ An unknown key is refused with a suggestion; a wrong value is named by its place
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -136,6 +136,33 @@ class EngagementSection(Section):
     weeks_for: Span = Field(timedelta(days=30), description="read at the end of each week while younger than this")
 
 
+class AppKeys(Section):
+    """The city's app at one platform, by which people log in to their channels. Its secret stands elsewhere."""
+
+    client_id: str = Field("", description="id of the app, as the platform's console shows it")
+    secret_env: str = Field("", description="environment variable that holds the app's secret")
+    secret_file: str = Field("", description="or a file that holds it, beside this one unless absolute")
+    redirect_url: str = Field("", description="address the app lists for redirects; empty: any port of 127.0.0.1")
+    login_url: str = Field("", description="host where people log in; empty: the platform's own")
+    token_url: str = Field("", description="host that gives tokens at Instagram; empty: the platform's own")
+
+
+class Apps(Section):
+    """The city's apps at the platforms."""
+
+    facebook: AppKeys = Field(AppKeys(), description="Facebook pages, and Instagram accounts linked to them")
+    instagram: AppKeys = Field(AppKeys(), description="Instagram accounts that log in without a page")
+    linkedin: AppKeys = Field(AppKeys(), description="LinkedIn pages")
+    threads: AppKeys = Field(AppKeys(), description="Threads profiles")
+    tiktok: AppKeys = Field(AppKeys(), description="TikTok accounts")
+    x: AppKeys = Field(AppKeys(), description="X accounts")
+    youtube: AppKeys = Field(AppKeys(), description="YouTube channels")
+
+    def known(self) -> frozenset[str]:
+        """Names of the platforms at which the city has an app."""
+        return frozenset(name for name in type(self).model_fields if getattr(self, name).client_id)
+
+
 class Config(BaseModel):
     """All settings. Read-only."""
 
@@ -151,6 +178,7 @@ class Config(BaseModel):
     windows: Windows = Windows()
     timing: Timing = Timing()
     engagement: EngagementSection = EngagementSection()
+    apps: Apps = Apps()
 
 
 def find_home(given: Path | None, *, environ: Mapping[str, str] = os.environ, start: Path | None = None) -> Path:
@@ -220,10 +248,10 @@ def _complaint(error: ValidationError, file: Path, origins: Mapping[str, str]) -
     first = error.errors(include_input=False, include_url=False)[0]
     place = [str(step) for step in first["loc"]]
     key = ".".join(place)
-    known: Any = section_fields(Config.model_fields[place[0]].annotation) if len(place) > 1 else Config.model_fields
+    known = _known_at(place[:-1])
     if first["type"] != "extra_forbidden":
         origin = origins.get(".".join(place[:2]), FILE)
-        meaning = what_it_is(known.get(place[:2][-1]))
+        meaning = what_it_is(_field_at(place))
         return WrongInput(
             "{file}: {key} cannot be used: {why}",
             hint=MEANING if meaning else "",
@@ -237,6 +265,25 @@ def _complaint(error: ValidationError, file: Path, origins: Mapping[str, str]) -
     return WrongInput(
         "{file}: there is no setting {key}.", hint=hint, file=file, key=key, close=close[0] if close else ""
     )
+
+
+def _known_at(place: Sequence[str]) -> Mapping[str, Any]:
+    """Names and pydantic fields of the table at *place*, as far as it leads through tables."""
+    known: Mapping[str, Any] = Config.model_fields
+    for step in place:
+        fields = getattr(getattr(known.get(step), "annotation", None), "model_fields", None)
+        if fields is None:
+            return known
+        known = fields
+    return known
+
+
+def _field_at(place: Sequence[str]) -> Any:
+    """The pydantic field at *place*, or that of the list it is in; None if there is none."""
+    for end in range(len(place), 0, -1):
+        if field := _known_at(place[: end - 1]).get(place[end - 1]):
+            return field
+    return None
 
 
 # What is wrong with a value or a file, in our words

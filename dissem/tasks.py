@@ -105,10 +105,12 @@ def engagement_collect(
 
 @task(Options)
 def tokens_renew(installation: Installation, options: Options, *, now: datetime, planned: datetime) -> Detail:
-    """Renew the channels' logins that end soon, where a platform lets us."""
+    """Renew the channels' logins that end soon, where a platform lets us, and warn of those where it does not."""
+    from dissem.desk import endings
     from dissem.desk.acting import Acting
     from dissem.desk.channels import renew_ending
 
+    endings.warn(installation, now=now)
     renewed, failed = renew_ending(Acting(installation, None, lambda: now))
     for channel, error in failed.items():
         raise DissemError("The login of {channel} could not be renewed: {why}", channel=channel, why=error)

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import Field, SecretStr
 
-from dissem.channels import linkedin_text
+from dissem.channels import linkedin_login, linkedin_text
 from dissem.channels.adapter import (
     Account,
     Adapter,
@@ -32,6 +32,7 @@ from dissem.channels.adapter import (
 from dissem.channels.client import Answer, Client, doubt
 from dissem.channels.errors import NotYet, Refused, Unauthorized, Uncertain, Unreachable
 from dissem.channels.linkedin_refusals import POST, Denied, Expired, Missing, translate, translate_storage
+from dissem.channels.login import App, moment
 from dissem.channels.network import Network
 
 POLL = timedelta(seconds=5)  # between two looks at a file in processing
@@ -46,6 +47,7 @@ class LinkedIn(Adapter):
     platform = "linkedin"
     facts = Facts(
         label="LinkedIn",
+        certainties=frozenset({Certainty.READABLE}),
         text=3000,
         api="202607",
         images=20,
@@ -60,12 +62,19 @@ class LinkedIn(Adapter):
     )
 
     class Settings(Adapter.Settings):
-        """The page's number, which is in the address of its administration, and a member's token."""
+        """The page's number, which is in the address of its administration, and a member's token. `renew` keeps up the
+        token and its end, a moment as seconds since 1970, where LinkedIn gave a refresh token."""
 
         api_url: str = "https://api.linkedin.com"
         organization: str = Field(pattern=r"^(urn:li:organization:)?\d+$", description="number of the page")
         version: str = Field("202607", pattern=r"^20\d\d(0[1-9]|1[0-2])$", description="of the API, year and month")
+        token_url: str = Field("https://www.linkedin.com", description="where logins are renewed")
         access_token: SecretStr
+        access_token_ends: SecretStr | None = None
+        client_id: SecretStr | None = None  # of the app, for those whose logins are renewed
+        client_secret: SecretStr | None = None
+        refresh_token: SecretStr | None = None
+        refresh_token_ends: SecretStr | None = None
 
     def __init__(self, settings: Settings, *, network: Network, account: str = "") -> None:
         super().__init__(settings, network=network, account=account)
@@ -101,12 +110,33 @@ class LinkedIn(Adapter):
             )
         page = self.api.get(f"/rest/organizations/{self.organization}")
         url = f"https://www.linkedin.com/company/{page.member('vanityName')}/"
-        return Account(self.organization, str(page.member("localizedName")), url, scopes=tuple(sorted(roles)))
+        name, ends = str(page.member("localizedName")), moment(self.settings.access_token_ends)
+        return Account(self.organization, name, url, scopes=tuple(sorted(roles)), expires=ends)
 
     def _roles(self) -> set[str]:
         """What the member is on the page."""
-        held = self._elements("/rest/organizationAcls?q=roleAssignee&state=APPROVED")
-        return {str(one.get("role")) for one in held if one.get("organization") == self.owner}
+        return {str(one.get("role")) for one in self._held() if one.get("organization") == self.owner}
+
+    def _held(self) -> Iterator[dict[str, Any]]:
+        return self._elements("/rest/organizationAcls?q=roleAssignee&state=APPROVED")
+
+    def pages(self) -> set[str]:
+        """Numbers of all pages that the member may post on."""
+        held = (str(one.get("organization")) for one in self._held() if str(one.get("role")) in POSTING_ROLES)
+        return {owner.rpartition(":")[2] for owner in held if owner.startswith("urn:li:organization:")}
+
+    def named(self, page: str) -> str:
+        """What the page with this number is called."""
+        return str(self.api.get(f"/rest/organizations/{page}").member("localizedName"))
+
+    def renew(self) -> Mapping[str, SecretStr] | None:
+        """A new access token; None where LinkedIn gave no refresh token, as it does to approved partners only."""
+        known = self.settings
+        if not (known.refresh_token and known.client_id):
+            return None
+        door = Client(known.token_url, network=self.network, translate=linkedin_login.translate)
+        app = App(known.client_id.get_secret_value(), known.client_secret)
+        return linkedin_login.renewed(door, app, known.refresh_token)
 
     # Before it is public
 

@@ -28,6 +28,7 @@ from dissem.channels.adapter import (
 )
 from dissem.channels.client import Answer, Client
 from dissem.channels.errors import ChannelError, NotYet, Refused, Throttled, Unauthorized, Uncertain, Unreachable
+from dissem.channels.login import moment
 from dissem.channels.network import Network
 from dissem.channels.tiktok_errors import (
     Forgotten,
@@ -37,7 +38,7 @@ from dissem.channels.tiktok_errors import (
     translate,
     upload_trouble,
 )
-from dissem.channels.tiktok_login import login_trouble, moment, pair, renewed
+from dissem.channels.tiktok_login import login_trouble, pair, renewed
 from dissem.channels.tiktok_posts import FIGURES, counts, exact, is_photo, of_photos, post_in, profile
 
 CHUNK = 5 * 2**20  # bytes; TikTok takes 5 to 64 MB a piece, the last one more
@@ -55,6 +56,7 @@ class TikTok(Adapter):
     platform = "tiktok"
     facts = Facts(
         label="TikTok",
+        certainties=frozenset({Certainty.STAGED, Certainty.BLIND}),
         text=2200,  # of a video; 4000 beside photos
         api="v2",
         images=35,
@@ -67,6 +69,8 @@ class TikTok(Adapter):
         video_types=frozenset({"video/mp4", "video/webm", "video/quicktime"}),
         video_bytes=4_000_000_000,
         video_seconds=600,
+        # "Typically around 15", all apps together: https://developers.tiktok.com/doc/content-sharing-guidelines/
+        daily=15,
         counts=frozenset({"views", "likes", "comments", "shares"}),
         batch=20,
         ahead=timedelta(minutes=30),

@@ -14,8 +14,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
-from pydantic import SecretStr
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
+from dissem.channels import x_login
 from dissem.channels.adapter import (
     Account,
     Adapter,
@@ -32,9 +33,11 @@ from dissem.channels.adapter import (
 )
 from dissem.channels.client import Answer, Client, doubt, retry_after
 from dissem.channels.errors import ChannelError, NotYet, Refused, Throttled, Unauthorized, Uncertain, Unreachable
+from dissem.channels.login import App, moment
 from dissem.channels.network import Network
-from dissem.channels.x_text import unlinked, weight
+from dissem.channels.x_text import has_link, unlinked, weight
 
+LOGIN = "X needs consumer_key, consumer_secret and access_token_secret with it, or a login by: dissem channel connect"
 LONG_TEXT = 25_000  # what an account with Premium may write
 PREMIUM = {"Premium", "PremiumPlus"}
 CHUNK = 4 * 2**20  # bytes; a segment over 5 MiB was too long for the endpoint's forerunner
@@ -42,6 +45,8 @@ MEDIA_LIFE, MARGIN = timedelta(hours=24), timedelta(minutes=30)  # of an uploade
 PRIVATE_LIFE = timedelta(days=29)  # clicks are told for 30 days, and asking later spoils the whole answer
 POLL = timedelta(seconds=5)  # between two looks at a video, where X does not say
 UNNAMED_WAIT = timedelta(minutes=15)  # the shortest window of X's limits
+# US dollars a request, https://docs.x.com/x-api/getting-started/pricing: a post is many times dearer with a link in it
+PRICE, LINKED_PRICE, ALT_PRICE = 0.015, 0.20, 0.005
 PAGES = 32  # of a hundred posts: the timeline goes no further back
 ID_EPOCH = 1_288_834_974_657  # ms; the upper bits of an id are the milliseconds since
 POST = ("POST", "/2/tweets")
@@ -52,6 +57,7 @@ class X(Adapter):
     platform = "x"
     facts = Facts(
         label="X",
+        certainties=frozenset({Certainty.READABLE}),
         text=280,
         api="2",
         images=4,
@@ -68,11 +74,26 @@ class X(Adapter):
     )
 
     class Settings(Adapter.Settings):
+        """A login of OAuth 1.0a, four strings that last, or one of OAuth 2.0, which `renew` keeps up: both tokens are
+        spent and given anew, and the end of one is a moment as seconds since 1970, which nobody enters."""
+
         api_url: str = "https://api.x.com"
-        consumer_key: SecretStr
-        consumer_secret: SecretStr
+        client_id: str = Field("", description="of the app, for logins by browser")
+        client_secret: SecretStr | None = None
+        consumer_key: SecretStr | None = None
+        consumer_secret: SecretStr | None = None
+        access_token_secret: SecretStr | None = None
+        refresh_token: SecretStr | None = None
         access_token: SecretStr
-        access_token_secret: SecretStr
+        access_token_ends: SecretStr | None = None
+
+        @field_validator("access_token")
+        @classmethod
+        def _whole(cls, token: SecretStr, known: ValidationInfo) -> SecretStr:
+            signs = all(known.data.get(name) for name in ("consumer_key", "consumer_secret", "access_token_secret"))
+            if not signs and not (known.data.get("client_id") and known.data.get("refresh_token")):
+                raise ValueError(LOGIN)
+            return token
 
     @classmethod
     def length(cls, text: str) -> int:
@@ -84,14 +105,20 @@ class X(Adapter):
         found = _POST_ADDRESS.match(url)
         return Receipt(found[1], url) if found else None
 
+    @classmethod
+    def price(cls, part: Part) -> float:
+        """By X's pay-per-use prices: of the post, and of each alt text that goes out with a picture."""
+        described = 0 if any(a.is_video for a in part.attachments) else sum(bool(a.alt) for a in part.attachments)
+        return round((LINKED_PRICE if has_link(part.text) else PRICE) + described * ALT_PRICE, 3)
+
     def certainty(self, part: Part) -> Certainty:
         return Certainty.READABLE
 
     def __init__(self, settings: Settings, *, network: Network, account: str = "") -> None:
         super().__init__(settings, network=network, account=account)
-        self.api = Client(settings.api_url, network=network, auth=_signing(settings), translate=_translate)
+        self.api = _api(settings, network)
         self.posts = _posts(self.api)
-        self.user = account or settings.access_token.get_secret_value().partition("-")[0]  # the token begins with it
+        self.user = account or settings.access_token.get_secret_value().partition("-")[0]  # of OAuth 1.0a begins so
 
     def check(self) -> Account:
         answer = self.posts.get_me(user_auth=True, user_fields=["subscription_type"])
@@ -100,8 +127,17 @@ class X(Adapter):
             id=str(answer.member("data", "id")),
             name=f"@{name}",
             url=f"https://x.com/{name}",
+            expires=moment(self.settings.access_token_ends),
             limits={"text": LONG_TEXT} if user.get("subscription_type") in PREMIUM else {},
         )
+
+    def renew(self) -> Mapping[str, SecretStr] | None:
+        """The next pair of tokens; None for OAuth 1.0a. Uncertain: the answer was lost, and perhaps the login too."""
+        known = self.settings
+        if _signs(known) or not known.refresh_token:
+            return None
+        door = Client(known.api_url, network=self.network, translate=x_login.translate)
+        return x_login.renewed(door, App(known.client_id, known.client_secret), known.refresh_token)
 
     # Before it is public
 
@@ -244,17 +280,51 @@ class X(Adapter):
 # tweepy, tamed
 
 
+def _signs(settings: X.Settings) -> bool:
+    """Whether the login is one of OAuth 1.0a."""
+    return settings.access_token_secret is not None
+
+
+def _api(settings: X.Settings, network: Network) -> Client:
+    if _signs(settings):
+        return Client(settings.api_url, network=network, auth=_signing(settings), translate=_translate)
+    token, ends = settings.access_token.get_secret_value(), moment(settings.access_token_ends)
+    return _Lasting(settings.api_url, network=network, bearer=token, translate=_translate, ends=ends)
+
+
+class _Lasting(Client):
+    """Calls with a token that ends: afterwards the next one is waited for, which `renew` brings."""
+
+    def __init__(self, base: str, *, ends: datetime | None, **options: Any) -> None:
+        super().__init__(base, **options)
+        self.ends = ends
+
+    def call(self, method: str, path: str, **options: Any) -> Answer:
+        if self.ends and self.ends <= datetime.now(UTC):
+            raise NotYet(
+                "The channel waits for a new access token of {platform}.",
+                hint="If this stays so, look whether its login is renewed: dissem doctor",
+                retry_after=timedelta(minutes=1),
+                platform="X",
+            )
+        return super().call(method, path, **options)
+
+
 def _signing(settings: X.Settings) -> Any:
     from requests_oauthlib import OAuth1
 
     for name in ("tweepy", "oauthlib", "requests_oauthlib"):
         logging.getLogger(name).setLevel(logging.INFO)  # at DEBUG they write down headers and signing keys
     return OAuth1(
-        settings.consumer_key.get_secret_value(),
-        settings.consumer_secret.get_secret_value(),
-        settings.access_token.get_secret_value(),
-        settings.access_token_secret.get_secret_value(),
+        _plain(settings.consumer_key),
+        _plain(settings.consumer_secret),
+        _plain(settings.access_token),
+        _plain(settings.access_token_secret),
     )
+
+
+def _plain(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret else ""
 
 
 def _posts(api: Client) -> Any:

@@ -131,6 +131,11 @@ def weight(text: str) -> int:
     return total + _without_links(text[start:])
 
 
+def has_link(text: str) -> bool:
+    """Whether X makes a link of anything in *text*."""
+    return any(True for _ in _links(unicodedata.normalize("NFC", text)))
+
+
 def unlinked(text: str) -> str:
     """*text* with a blank for everything that X makes a link of."""
     text, kept, start = unicodedata.normalize("NFC", text), [], 0

@@ -27,7 +27,11 @@ class Forbidden(Unauthorized):
     """`forbidden`: this account may not do this one thing."""
 
 
-_PAUSES = {"rateLimitExceeded", "userRateLimitExceeded", "servingLimitExceeded", "uploadRateLimitExceeded"}
+class Enough(Throttled):
+    """`uploadRateLimitExceeded`: too many of this kind, thumbnails for one, for some time."""
+
+
+_PAUSES = {"rateLimitExceeded", "userRateLimitExceeded", "servingLimitExceeded"}
 _DAILY = {"quotaExceeded", "dailyLimitExceeded"}
 OUT_OF_STEP = {"badRequest", "conflict", "requestedRangeNotSatisfiable"}  # of a piece
 _ACCOUNT_ENDED = {"uploaderAccountSuspended", "uploaderAccountClosed"}
@@ -40,13 +44,14 @@ def translate(answer: Answer) -> ChannelError | None:
         return Throttled("YouTube's quota of this app is used up for today.", retry_after=_to_reset(datetime.now(UTC)))
     if reason == "uploadLimitExceeded":
         return Throttled("This channel may upload no more videos today.", retry_after=CHANNEL_PAUSE)
-    if reason in _PAUSES:
-        return Throttled("YouTube asks for a pause.", retry_after=retry_after(answer.headers.get("Retry-After")))
+    if reason in _PAUSES or reason == "uploadRateLimitExceeded":
+        kind = Throttled if reason in _PAUSES else Enough
+        return kind("YouTube asks for a pause.", retry_after=retry_after(answer.headers.get("Retry-After")))
     if answer.status in (404, 410):
         return Missing("YouTube does not have what was asked for: {says}", says=says)
     if reason == "youtubeSignupRequired" or (answer.status == 403 and reason):
-        kind = Forbidden if reason == "forbidden" else Unauthorized
-        return kind("YouTube does not let this account do that: {says}", says=says, reason=reason)
+        refusal = Forbidden if reason == "forbidden" else Unauthorized
+        return refusal("YouTube does not let this account do that: {says}", says=says, reason=reason)
     if reason and answer.status not in (401, 408, 429) and answer.status < 500:
         return Refused("YouTube refused it: {says}", says=says, reason=reason)
     return None

@@ -2,18 +2,21 @@
 
 The refresh token itself is never renewed. It ends when it is revoked, after six months without use, and after seven
 days while the app is in testing: then a person has to log in again.
-Source: https://developers.google.com/identity/protocols/oauth2/native-app#offline
+A person logs in by the way for installed apps: PKCE, and any port of the loopback address.
+Source: https://developers.google.com/identity/protocols/oauth2/native-app
 """
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import SecretStr
 
 from dissem.channels.client import TOTAL, Answer, Client, Translate, doubt
 from dissem.channels.errors import ChannelError, Unauthorized
+from dissem.channels.login import Ask, BrowserLogin, Choice, refusal, scopes_in, tokens
 from dissem.channels.network import Network
 
 MARGIN = 300.0  # seconds of a token's life that are not trusted
@@ -115,3 +118,59 @@ def _code(answer: Answer) -> str:
         return str(answer.member("error"))[:60]
     except ChannelError:
         return f"HTTP {answer.status}"
+
+
+# The browser login
+
+
+class YouTubeLogin(BrowserLogin):
+    app_table = "youtube"
+    title = "YouTube"
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        names = ("youtube.upload", "youtube.readonly", "youtube.force-ssl")
+        return tuple(f"https://www.googleapis.com/auth/{name}" for name in names)
+
+    def address(self, ask: Ask) -> str:
+        host = self.app.login_url or "https://accounts.google.com"
+        # Without asking for consent Google gives a refresh token the first time only.
+        more = {"access_type": "offline", "prompt": "consent", **ask.challenge()}
+        return f"{host}/o/oauth2/v2/auth?{self.asked(ask, client_id=self.app.id, **more)}"
+
+    def choices(self, code: str, ask: Ask) -> Sequence[Choice]:
+        door = Client(self.settings["token_url"], network=self.network, translate=_refusal)
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": ask.redirect,
+            "code_verifier": ask.verifier,
+        }
+        mine = {"client_id": self.app.id, "client_secret": self.app.words}
+        answer = door.post("/token", data={**form, **mine})
+        self.require(scopes_in(answer.json().get("scope")))
+        kept = tokens(answer, datetime.now(UTC))
+        bearer = kept["access_token"].get_secret_value()
+        keys = {"client_id": SecretStr(self.app.id), "client_secret": SecretStr(self.app.words)}
+        if "refresh_token" in kept:
+            keys["refresh_token"] = kept["refresh_token"]
+        return [Choice(str(one["id"]), _title(one), {}, keys) for one in self._channels(bearer)]
+
+    def _channels(self, bearer: str) -> Sequence[Mapping[str, Any]]:
+        from dissem.channels import youtube_answers as answers
+
+        api = Client(self.settings["api_url"], network=self.network, bearer=bearer, translate=answers.translate)
+        found = answers.items(api.get("/youtube/v3/channels", params={"part": "snippet", "mine": "true"}))
+        if not found:
+            raise Unauthorized(
+                "This Google account has no YouTube channel.", hint="Log in with the account that owns the channel."
+            )
+        return found
+
+
+def _title(channel: Mapping[str, Any]) -> str:
+    return str((channel.get("snippet") or {}).get("title") or channel["id"])
+
+
+def _refusal(answer: Answer) -> ChannelError | None:
+    return refusal(answer, "Google")

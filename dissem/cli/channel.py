@@ -8,10 +8,11 @@ import typer
 from dissem import i18n, redaction
 from dissem.cli import options, shapes
 from dissem.cli.command import Commands
+from dissem.cli.connect import connect
 from dissem.cli.opening import desk
 from dissem.cli.options import ChannelName
 from dissem.cli.show import facts, note, show, table, word
-from dissem.errors import Conflict, DissemError, WrongInput, told
+from dissem.errors import DissemError, WrongInput, told
 from dissem.i18n import _
 
 if TYPE_CHECKING:
@@ -90,18 +91,7 @@ def check(name: ChannelName) -> None:
         show(data, facts(lines))
 
 
-@app.command("connect", help=_("Log in at the platform with a browser."))
-def connect(name: ChannelName) -> None:
-    from dissem.desk import channels
-
-    with desk() as acting, acting.installation.database.read() as session:
-        channel = channels.known(session, name)
-        raise Conflict(
-            "{platform} has no browser login in this version.",
-            hint="Give the secrets with: dissem channel edit {channel} --secret-file KEY=FILE",
-            platform=channel.platform,
-            channel=name,
-        )
+app.command("connect", help=_("Log in at the platform with a browser."))(connect)
 
 
 @app.command("pause", help=_("Publish nothing there until it is resumed."))

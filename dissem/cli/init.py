@@ -12,7 +12,7 @@ import typer
 
 from dissem.cli.options import asked
 from dissem.cli.show import note, show
-from dissem.config import FILE, Config, load, section_fields
+from dissem.config import FILE, AppKeys, Apps, Config, load, section_fields
 from dissem.errors import Broken, Conflict, WrongInput
 from dissem.i18n import _
 
@@ -187,6 +187,8 @@ def config_text(office: dict[str, str]) -> str:
 
 def _section(name: str, office: dict[str, str]) -> str:
     defaults = getattr(Config(), name)
+    if isinstance(defaults, Apps):
+        return "".join(_app(defaults, platform) for platform in section_fields(Apps))
     values = defaults.model_dump(mode="json")
     lines = []
     for key, field in section_fields(type(defaults)).items():
@@ -194,6 +196,16 @@ def _section(name: str, office: dict[str, str]) -> str:
         value = office.get(key, values[key]) if active else values[key]
         lines.append(f"\n# {_(field.description or '')}\n{'' if active else '# '}{key} = {_toml(value)}\n")
     return f"\n[{name}]\n" + "".join(lines)
+
+
+def _app(apps: Apps, platform: str) -> str:
+    """The table of the city's app at *platform*; what its keys mean stands at the first one."""
+    head = _(section_fields(Apps)[platform].description or "")
+    first, lines = platform == next(iter(section_fields(Apps))), []
+    for key, field in section_fields(AppKeys).items():
+        meaning = f"\n# {_(field.description or '')}\n" if first else ""
+        lines.append(f"{meaning}# {key} = {_toml(getattr(getattr(apps, platform), key))}\n")
+    return f"\n# {_('App for:')} {head}\n[apps.{platform}]\n" + "".join(lines)
 
 
 def _toml(value: Any) -> str:

@@ -1,20 +1,29 @@
 """Channels: connecting, checking, pausing. Secrets go in, and never come out."""
 
+import logging
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from pydantic import SecretStr
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
+from dissem import i18n
 from dissem.channels.adapter import Account, Adapter
-from dissem.channels.errors import ChannelError
+from dissem.channels.errors import ChannelError, Unauthorized, Uncertain
+from dissem.channels.login import TOKENS, moment
 from dissem.channels.registry import adapter_class
 from dissem.desk.acting import Acting
 from dissem.desk.people import check_name, known_agency
 from dissem.desk.rights import Action
-from dissem.errors import Conflict, DissemError, NotFound, WrongInput
+from dissem.desk.turns import turn
+from dissem.errors import Broken, Conflict, DissemError, NotFound, WrongInput
 from dissem.models import Channel, ChannelState
 from dissem.store.adapters import host_of, secret_fields, validated
+
+log = logging.getLogger(__name__)
 
 
 def add(
@@ -41,7 +50,7 @@ def add(
             name=name,
             platform=platform,
             agency=agency,
-            settings=_kept(kind, checked, settings),
+            settings=named_settings(kind, checked, settings),
             host=host_of(checked),
             created=acting.now(),
         )
@@ -66,19 +75,21 @@ def edit(
     wanted = {**before.settings, **settings}
     lasting = _lasting(kind, adapters.opened(before), secrets)
     checked = validated(kind, {**wanted, **lasting, **secrets})
-    trouble, account = (None, None) if _renews(kind) else _asked(adapters.made(kind, checked))
+    fresh = _renews(kind) and "refresh_token" in secrets  # renewed before anything is asked with it
+    trouble, account = (None, None) if fresh else _asked(adapters.made(kind, checked))
     with acting.write() as session:
         channel = known(session, name, lock=True)
         _require_version(channel, before.version)
-        channel.settings = _kept(kind, checked, wanted)
+        channel.settings = named_settings(kind, checked, wanted)
+        channel.token_expires = None if TOKENS & secrets.keys() else channel.token_expires
         kept = {field: sealed for field, sealed in channel.secrets.items() if field in lasting}
         channel.secrets = {**kept, **adapters.seal(channel, secrets)}
         channel.host = host_of(checked)
         channel.version += 1
-        _answer(acting, session, channel, account)
+        answered(acting, session, channel, account)
         session.add(channel)
         acting.record(session, "channel.edit", f"channel {name}", changed=sorted([*settings, *secrets]))
-    return _tried(acting, name) if _renews(kind) else (channel, trouble)
+    return _tried(acting, name) if fresh else (channel, trouble)
 
 
 def _renews(kind: type[Adapter]) -> bool:
@@ -87,9 +98,11 @@ def _renews(kind: type[Adapter]) -> bool:
 
 
 def _lasting(kind: type[Adapter], before: Mapping[str, str], secrets: Mapping[str, str]) -> Mapping[str, str]:
-    """What stays of the secrets *before*: with a new login nothing that a renewal of the old one had left."""
+    """What stays of the secrets *before*: with a new token none of another, or of what a renewal had left, but for one
+    that is needed."""
     needed = secret_fields(kind)
-    return {f: v for f, v in before.items() if needed.get(f) or not (secrets and _renews(kind))}
+    over = TOKENS if {"access_token", "refresh_token"} & secrets.keys() else frozenset()
+    return {f: v for f, v in before.items() if needed.get(f) or f not in over}
 
 
 def check(acting: Acting, name: str) -> tuple[Channel, Account]:
@@ -101,7 +114,7 @@ def check(acting: Acting, name: str) -> tuple[Channel, Account]:
     with acting.write() as session:
         channel = known(session, name, lock=True)
         _require_version(channel, before.version)
-        _answer(acting, session, channel, account)
+        answered(acting, session, channel, account)
         session.add(channel)
     return channel, account
 
@@ -113,16 +126,18 @@ def _asked(adapter: Adapter) -> tuple[DissemError | None, Account | None]:
         return error, None
 
 
-def _answer(acting: Acting, session: Session, channel: Channel, account: Account | None) -> None:
-    """Keep who the channel is, None if nobody knows at the moment."""
+def answered(acting: Acting, session: Session, channel: Channel, account: Account | None) -> None:
+    """Keep who the channel is, None if nobody knows at the moment. An end of the login that was known from elsewhere,
+    and that the account says nothing of, stays."""
     if account and channel.account and channel.account != account.id:
         on = f"channel {channel.name}"
         acting.record(session, "channel.account", on, before=channel.account, after=account.id)
     if channel.account != (account and account.id):
         channel.version += 1
+    ends = channel.token_expires if account and channel.account == account.id else None
     channel.account, channel.account_name = (account.id, account.name) if account else (None, None)
     channel.account_url = account.url if account else None
-    channel.token_expires, channel.checked = account.expires if account else None, acting.now()
+    channel.token_expires, channel.checked = (account.expires or ends) if account else None, acting.now()
 
 
 def _require_version(channel: Channel, version: int) -> None:
@@ -138,20 +153,28 @@ def _require_version(channel: Channel, version: int) -> None:
 def renew_ending(acting: Acting) -> tuple[list[str], dict[str, DissemError]]:
     """Renew the secrets of every channel whose login ends soon: names of those renewed, and what failed.
 
-    New secrets are stored before their first use. One at a time: a refresh token is often good for one use, so the job
-    that calls this runs once in the whole installation.
+    A refresh token is often good for one use: of all processes one renews a channel at a time, and new secrets are
+    stored before their first use. A channel whose login cannot be renewed and has ended is paused.
     """
     renewed: list[str] = []
     failed: dict[str, DissemError] = {}
     for channel in listed(acting):
-        if not _renews(adapter_class(channel.platform)) or not _ends_soon(channel, acting.now()):
-            continue
         try:
-            if _renew(acting, channel):
+            if renewable(channel) and _ends_soon(channel, acting.now()) and _renew(acting, channel.name):
                 renewed.append(channel.name)
+                _look(acting, channel.name)
         except DissemError as error:
             failed[channel.name] = error
+            log.warning("the login of %s was not renewed: %s", channel.name, error)
+            if isinstance(error, Unauthorized):
+                _pause_if_over(acting, channel.name, error)
     return renewed, failed
+
+
+def renewable(channel: Channel) -> bool:
+    """Whether there is something to renew its login with."""
+    kind = adapter_class(channel.platform)
+    return _renews(kind) and ("refresh_token" not in secret_fields(kind) or "refresh_token" in channel.secrets)
 
 
 def _ends_soon(channel: Channel, now: datetime) -> bool:
@@ -161,19 +184,103 @@ def _ends_soon(channel: Channel, now: datetime) -> bool:
     return channel.token_expires - now < (channel.token_expires - channel.checked) / 3
 
 
-def _renew(acting: Acting, channel: Channel) -> bool:
-    secrets = acting.installation.adapters.of(channel).renew()
-    if not secrets:
-        return False
+def renewal(name: str) -> str:
+    """What the turn at renewing the channel *name* is called."""
+    return f"login of {name}"
+
+
+def _renew(acting: Acting, name: str, *, anyway: bool = False) -> bool:
+    """Renew the login of *name*, unless that is not needed any more once it is our turn; *anyway*: also then."""
+    database = acting.installation.database
+    with turn(database, renewal(name), now=acting.now) as mine:
+        if mine is None:
+            return _elsewhere(name) if anyway else False
+        with database.read() as session:
+            channel = known(session, name)
+        try:
+            due = anyway or _ends_soon(channel, acting.now())
+            secrets = acting.installation.adapters.of(channel).renew() if due else None
+        except Unauthorized as error:
+            mine.settled = mine.interrupted is None
+            raise _lost(acting, channel, mine.interrupted, error) from error
+        except ChannelError as error:
+            mine.settled = mine.interrupted is None and not isinstance(error, Uncertain)
+            raise
+        stored = bool(secrets) and _stored(acting, channel, secrets or {})
+        mine.settled = stored or mine.interrupted is None
+    return stored
+
+
+def _look(acting: Acting, name: str) -> None:
+    """Ask the account with its new login; that nobody answers at the moment takes nothing from the renewal."""
+    try:
+        check(acting, name)
+    except Unauthorized:
+        raise
+    except ChannelError as error:
+        log.warning("the account of %s could not be asked after the renewal: %s", name, error)
+
+
+def _elsewhere(name: str) -> bool:
+    raise Conflict(
+        "The login of channel {channel} is being renewed by another process.",
+        hint="Run: dissem channel check {channel}",
+        channel=name,
+    )
+
+
+def _lost(acting: Acting, channel: Channel, interrupted: datetime | None, error: DissemError) -> DissemError:
+    """Why the login cannot be renewed: an earlier renewal that broke off may have spent it."""
+    if interrupted is None:
+        return error
+    return Unauthorized(
+        "The login of channel {channel} was lost: dissem stopped, or the line broke, while it was renewed on {when}.",
+        hint="Connect it again: dissem channel connect {channel}",
+        channel=channel.name,
+        when=i18n.moment(interrupted, acting.installation.zone),
+    )
+
+
+def _stored(acting: Acting, before: Channel, secrets: Mapping[str, SecretStr]) -> bool:
+    """Keep new *secrets*, however busy the database is: nobody else has them. Not if the channel was given another
+    login meanwhile, which answers False."""
     plain = {field: value.get_secret_value() for field, value in secrets.items() if value.get_secret_value()}
+    for wait in _PATIENCE:
+        try:
+            return _store(acting, before, plain)
+        except (Conflict, Broken, SQLAlchemyError):
+            time.sleep(wait)
+    return _store(acting, before, plain)
+
+
+_PATIENCE = (0.0, 0.5, 1.0, 2.0)  # seconds after each try to store what nobody else has
+
+
+def _store(acting: Acting, before: Channel, plain: Mapping[str, str]) -> bool:
     with acting.write() as session:
-        row = known(session, channel.name, lock=True)
+        row = known(session, before.name, lock=True)
+        used = [field for field in TOKENS if row.secrets.get(field) != before.secrets.get(field)]
+        if row.id != before.id or used:
+            return False
         row.secrets = {**row.secrets, **acting.installation.adapters.seal(row, plain)}
         row.version += 1
+        if ends := moment(SecretStr(plain.get("access_token_ends", ""))):
+            row.token_expires, row.checked = ends, acting.now()
         session.add(row)
-        acting.record(session, "channel.renew", f"channel {channel.name}", fields=sorted(plain))
-    check(acting, channel.name)
+        acting.record(session, "channel.renew", f"channel {row.name}", fields=sorted(plain))
     return True
+
+
+def _pause_if_over(acting: Acting, name: str, error: DissemError) -> None:
+    """Pause a channel whose login cannot be renewed, once it has ended: until then it still publishes."""
+    with acting.write() as session:
+        row = known(session, name, lock=True)
+        lasts = row.token_expires is not None and row.token_expires > acting.now()
+        if lasts or row.state is ChannelState.PAUSED:
+            return
+        row.state, row.reason = ChannelState.PAUSED, error.reason()
+        session.add(row)
+        acting.record(session, "channel.pause", f"channel {name}", why=error.text)
 
 
 def pause(acting: Acting, name: str) -> Channel:
@@ -211,8 +318,15 @@ def missing_secrets(platform: str, given: Mapping[str, str]) -> list[str]:
     return [field for field, needed in secret_fields(adapter_class(platform)).items() if needed and field not in given]
 
 
-def _kept(kind: type[Adapter], checked: Any, settings: Mapping[str, str]) -> dict[str, Any]:
+def named_settings(kind: type[Adapter], checked: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings people named, as the adapter understood them; a secret among them is refused."""
+    refuse_secrets(kind, settings)
+    dumped = checked.model_dump(mode="json")
+    return {key: dumped[key] for key in settings}
+
+
+def refuse_secrets(kind: type[Adapter], settings: Mapping[str, Any]) -> None:
+    """Raise WrongInput if one of *settings* is a secret: it would lie open."""
     for field in secret_fields(kind):
         if field in settings:
             raise WrongInput(
@@ -220,8 +334,6 @@ def _kept(kind: type[Adapter], checked: Any, settings: Mapping[str, str]) -> dic
                 hint="Use --secret-env {field}=VARIABLE, --secret-file {field}=FILE, or answer the question.",
                 field=field,
             )
-    dumped = checked.model_dump(mode="json")
-    return {key: dumped[key] for key in settings}
 
 
 def _switch(acting: Acting, name: str, state: ChannelState, action: str) -> Channel:
@@ -239,9 +351,10 @@ def _tried(acting: Acting, name: str) -> tuple[Channel, DissemError | None]:
     with acting.installation.database.read() as session:
         channel = known(session, name)
     try:
-        if not _renew(acting, channel):
-            check(acting, name)
-    except ChannelError as error:
+        if renewable(channel):
+            _renew(acting, name, anyway=True)
+        check(acting, name)
+    except (ChannelError, Conflict) as error:
         trouble = error
     with acting.installation.database.read() as session:
         return known(session, name), trouble

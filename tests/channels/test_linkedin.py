@@ -114,6 +114,20 @@ def test_every_sign_that_means_something_arrives_whole(adapter, platform, part):
     assert [live.text for live in platform.public] == [SIGNS]
 
 
+def test_linkedin_text_with_brackets_hash_and_underscore_arrives_whole_and_its_hashtags_live(
+    adapter, platform, standin, part
+):
+    """An unescaped bracket cuts the text where it stands, and an escaped hash sign is a hashtag no more."""
+    text = "Pasar (lama) ditutup, blok_A [utara], nomor #1. #PadangBersih #hari_guru {akhir}"
+
+    send(adapter, part(text=text), platform)
+
+    (post,) = standin.posts.values()
+    assert post.commentary.text == text
+    assert not post.commentary.cut
+    assert post.commentary.of("hashtag") == ["PadangBersih", "hari_guru"]
+
+
 @pytest.mark.parametrize(
     ("text", "commentary", "hashtags"),
     [

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
@@ -54,6 +55,49 @@ def film(part, clip, monkeypatch):
 
 class TestContract(AdapterContract):
     """Everything asked of every channel."""
+
+
+# Text and price
+
+
+def test_an_x_text_with_a_bare_domain_counts_23_for_it(adapter, platform, part):
+    fits, long = ("x" * letters + " padang.go.id" for letters in (256, 257))
+
+    adapter.publish(part(text=fits), Prepared())
+    with pytest.raises(Refused):
+        adapter.publish(part(text=long), Prepared())
+
+    assert [live.text for live in platform.public] == [fits]
+    assert (X.length(fits), X.length(long), len(fits)) == (280, 281, 269)
+
+
+@pytest.mark.parametrize(
+    ("text", "price"),
+    [
+        ("Jalan Sudirman ditutup.", 0.015),
+        ("Lihat https://padang.go.id/a", 0.2),
+        ("Lihat padang.go.id.", 0.2),
+        ("Surel: humas@padang.go.id", 0.015),
+        ("", 0.015),
+    ],
+)
+def test_a_post_with_a_link_costs_many_times_more(part, text, price):
+    assert X.price(part(text=text)) == price
+
+
+def test_each_alt_text_of_a_picture_costs_and_a_video_has_none(part, photos, clip):
+    silent = [replace(photo, alt="") for photo in photos[:1]]
+
+    prices = [X.price(part(attachments=tuple(given))) for given in (photos, silent, [clip])]
+
+    assert prices == [0.03, 0.015, 0.015]
+
+
+def test_what_is_charged_for_is_what_is_sent(adapter, platform, part, photos):
+    send(adapter, ours := part(attachments=tuple(photos[:2])), platform)
+
+    metadata = [entry for entry in platform.standin.journal if entry.path == "/2/media/metadata"]
+    assert X.price(ours) == round(0.015 + 0.005 * len(metadata), 3) == 0.025
 
 
 # The account

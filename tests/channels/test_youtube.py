@@ -113,7 +113,7 @@ def prepare_until(adapter, part, saved, steps):
 
 
 @pytest.mark.parametrize("steps", range(1, PIECES + 3))
-def test_an_upload_that_dies_after_any_step_goes_on_to_one_video(platform, standin, long_film, steps):
+def test_youtube_resumes_after_every_chunk(platform, standin, long_film, steps):
     saved = prepare_until(platform.adapter(), long_film, Prepared(), steps)
 
     reborn = platform.adapter()
@@ -446,21 +446,29 @@ def test_the_longest_text_is_taken_and_one_more_byte_is_not(adapter, platform, s
         send(adapter, film(text="é" * 2498 + "<xy"), platform)
 
 
-@pytest.mark.parametrize(
-    ("title", "sent"),
-    [
-        ("Jalan ditutup", "Jalan ditutup"),
-        ("Suhu < 30 & > 20", "Suhu ‹ 30 & › 20"),
-        ("x" * 100, "x" * 100),
-        ("x" * 101, "x" * 99 + "…"),
-        ("kata " * 20 + "akhir", "kata " * 18 + "kata…"),
-        ("🙂" * 51, "🙂" * 49 + "…"),
-        ("a" + "👩‍👩‍👧‍👦" * 20, "a" + "👩‍👩‍👧‍👦" * 8 + "…"),
-    ],
-)
-def test_a_title_is_cut_between_words_or_letters(title, sent):
-    assert youtube._title(title) == sent
-    assert youtube._units(sent) <= 100
+@pytest.mark.parametrize("title", ["Jalan ditutup", "x" * 100, "kata " * 19 + "akhir", "Suhu < 30 & > 20"])
+def test_a_title_arrives_whole(adapter, platform, standin, film, title):
+    ours = film(title=title)
+
+    receipt = send(adapter, ours, platform)
+
+    assert standin.videos[receipt.id].snippet["title"] == title.replace("<", "‹").replace(">", "›")
+    assert YouTube.objection(ours) is None
+    assert YouTube.facts.title == 100
+
+
+@pytest.mark.parametrize("title", ["x" * 101, "🙂" * 51, "a" + "👩‍👩‍👧‍👦" * 9 + "b"])
+def test_a_title_that_may_be_too_long_is_told_before_the_approval(film, title):
+    objection = YouTube.objection(film(title=title))
+
+    assert "100" in str(objection)
+
+
+def test_a_title_that_is_too_long_is_refused_and_never_cut(adapter, standin, film):
+    with pytest.raises(Refused, match="title"):
+        list(adapter.prepare(film(title="x" * 101), Prepared()))
+
+    assert standin.sessions == {}
 
 
 def test_tags_are_sent_as_far_as_there_is_room(adapter, platform, standin, film):
@@ -519,6 +527,65 @@ def test_a_thumbnail_that_fails_for_now_is_tried_again(adapter, platform, standi
 
     assert standin.videos[saved.get("video")].thumbnail
     assert len(standin.videos) == 1
+
+
+def test_a_channel_that_set_enough_thumbnails_today_publishes_without_one(
+    adapter, platform, standin, film, movie, photos
+):
+    ours = film(attachments=(movie(), photos[0]))
+    entry = {"reason": "uploadRateLimitExceeded", "message": "Too many thumbnails", "domain": "youtube.thumbnail"}
+    standin.script("thumbnail", faults.reply(429, {"error": {"code": 429, "message": "M", "errors": [entry]}}))
+
+    saved = prepare_all(adapter, ours, platform)
+    receipt = adapter.publish(ours, saved)
+
+    assert saved.get("cover") is False
+    assert [live.id for live in standin.public] == [receipt.id]
+
+
+def test_a_picture_that_is_too_large_for_a_thumbnail_is_left_out(adapter, platform, standin, film, movie, attach):
+    large = attach(b"\xff\xd8\xff\xe0" + b"\0" * (2 * 2**20), "image/jpeg")
+
+    saved = prepare_all(adapter, film(attachments=(movie(), large)), platform)
+
+    assert saved.get("cover") is False
+    assert standin.videos[saved.get("video")].thumbnail == b""
+
+
+def test_the_second_attachment_is_the_cover_that_the_facts_promise(adapter, platform, standin, film, movie, photos):
+    ours = film(attachments=(movie(), photos[0]))
+
+    receipt = send(adapter, ours, platform)
+
+    assert YouTube.facts.cover
+    assert standin.videos[receipt.id].thumbnail == photos[0].path.read_bytes()
+    assert [stored.bytes for stored in standin.public[0].media] == [ours.attachments[0].path.read_bytes()]
+
+
+# Shorts
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "duration", "place"),
+    [
+        (720, 1280, 60.0, "shorts/"),
+        (720, 720, 180.0, "shorts/"),
+        (720, 1280, 180.1, "watch?v="),
+        (1280, 720, 60.0, "watch?v="),
+        (720, 1280, None, "watch?v="),
+    ],
+)
+def test_a_short_is_told_by_its_shape_and_length_and_only_its_address_differs(
+    adapter, platform, standin, film, movie, since, width, height, duration, place
+):
+    video = replace(movie(), width=width, height=height, duration=duration)
+    ours = film(attachments=(video,))
+
+    saved = prepare_all(adapter, ours, platform)
+    receipt = adapter.publish(ours, saved)
+
+    assert receipt == Receipt(id=standin.public[0].id, url=f"https://www.youtube.com/{place}{receipt.id}")
+    assert list(adapter.find(ours, saved, since)) == [receipt]
 
 
 # The flip
@@ -631,7 +698,7 @@ def refusal(status, reason, irrevocable=True, headers=None):
         (refusal(400, "uploadLimitExceeded"), Throttled),
         (refusal(403, "rateLimitExceeded"), Throttled),
         (refusal(403, "userRateLimitExceeded"), Throttled),
-        (refusal(429, "uploadRateLimitExceeded"), Throttled),
+        (refusal(429, "uploadRateLimitExceeded"), youtube_answers.Enough),
         (refusal(401, "authError"), type(None)),
         (refusal(500, "backendError"), type(None)),
         (refusal(503, "backendError"), type(None)),
