@@ -75,6 +75,13 @@ def warned(made) -> list[str]:
     return [told(warning) for warning in made.warnings]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _one_child():
+    """One process reads the pictures of all tests here."""
+    with media.batch():
+        yield
+
+
 @pytest.fixture
 def folder(tmp_path):
     return tmp_path / "media"

@@ -153,6 +153,13 @@ def _english():
     language.reset(before)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _one_child():
+    """One process reads the pictures of all tests here."""
+    with media.batch():
+        yield
+
+
 def content(folder: Path, facts: media.Inspected) -> bytes:
     return media.stored(folder, facts.sha256, facts.type).read_bytes()
 
@@ -176,7 +183,7 @@ def pixels(folder: Path, facts: media.Inspected) -> Image.Image:
         (FTYP, "video/mp4"),
         (box(b"ftyp", b"3gp4", bytes(4), b"isom3gp4"), "video/mp4"),
         (box(b"ftyp", b"qt  ", bytes(4), b"qt  "), "video/quicktime"),
-        (box(b"ftyp", b"heic", bytes(4), b"mif1heicmp42"), None),
+        (box(b"ftyp", b"heic", bytes(4), b"mif1heicmp42"), "image/heic"),
         (box(b"ftyp", b"avif", bytes(4), b"mif1isom"), None),
         (box(b"ftyp", b"zzzz", bytes(4), b"zzzz"), None),
         (b"RIFF\x00\x00\x00\x00WAVEfmt ", None),
@@ -226,7 +233,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "a TIFF": (picture("TIFF"), "TIFF"),
     "a BMP": (picture("BMP"), "BMP"),
     "a WebM": (b"\x1aE\xdf\xa3" + bytes(100), "WebM"),
-    "a HEIC": (box(b"ftyp", b"heic", bytes(4), b"mif1heic") + bytes(200), "HEIC"),
+    "a HEIC without a picture": (box(b"ftyp", b"heic", bytes(4), b"mif1heic") + bytes(200), "damaged"),
     "an AVIF": (picture("AVIF"), "is not a JPEG"),
     "a program": (b"\x7fELF" + bytes(100), "program"),
     "three bytes of a JPEG": (b"\xff\xd8\xff", "damaged"),

@@ -1,6 +1,5 @@
 """Pictures and videos of a release → attachments: which of them a post takes, and the files that are sent for them."""
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,10 +7,10 @@ from pathlib import Path
 from typing import Protocol
 
 from dissem.channels.adapter import Adapter, Attachment, Facts
-from dissem.compose import media
+from dissem.compose import films, media, shapes, transcode
 from dissem.compose.text import one_line, shorten
 from dissem.errors import DissemError, WrongInput
-from dissem.models.release import Kind, Release
+from dissem.models.release import Kind, Release, Shape
 
 
 class Original(Protocol):
@@ -63,6 +62,9 @@ def chosen(
     """The pictures and videos that one post takes, in order; of a video release the video comes first."""
     images = [picture for picture in pictures if not picture.is_video]
     videos = [picture for picture in pictures if picture.is_video]
+    if facts.cover and videos:
+        cover = _first(images, 1, facts, _fewer_images, warnings)
+        return [*_first(videos, 1, facts, _fewer_videos, warnings), *cover]
     video_first = release.kind == Kind.VIDEO
     if images and videos and facts.images and facts.videos and not facts.mixed:
         images, videos = _unmixed(images, videos, video_first, facts, warnings)
@@ -145,13 +147,22 @@ def _no_media(facts: Facts) -> WrongInput:
 
 
 class Files:
-    """Makes the files of one post; every original is cleaned once."""
+    """Makes the files of one post; every original is cleaned once. *shape* is what the release wants to become of a
+    picture that is too wide or too tall for the platform."""
 
-    def __init__(self, folder: Path, kind: type[Adapter], warnings: list[DissemError]) -> None:
+    def __init__(
+        self, folder: Path, kind: type[Adapter], warnings: list[DissemError], shape: Shape = Shape.PAD
+    ) -> None:
         self.folder, self.kind, self.facts, self.warnings = folder, kind, kind.facts, warnings
+        self.shape = shape
         self.made: dict[str, Made] = {}
         self.names: dict[str, str] = {}
         self._ready: dict[str, media.Inspected] = {}
+
+    def every(self, pictures: Sequence[Picture]) -> tuple[Attachment, ...]:
+        """The files that are sent for *pictures*, in their order."""
+        with media.batch():
+            return tuple(self.attached(picture) for picture in pictures)
 
     def attached(self, picture: Picture) -> Attachment:
         """The file that is sent for *picture*, with its alternative text."""
@@ -171,27 +182,73 @@ class Files:
     def _fitting(self, picture: Picture) -> media.Inspected:
         source = picture.original.sha256
         if source not in self._ready:
-            if picture.is_video:
-                _require_video(picture, self.facts)
-            with _called(picture.name):
-                self._ready[source] = self._made_fit(picture)
+            make = self._video if picture.is_video else self._picture
+            with _called(picture.name), media.batch():
+                self._ready[source] = make(picture)
         return self._ready[source]
 
-    def _made_fit(self, picture: Picture) -> media.Inspected:
+    def _picture(self, picture: Picture) -> media.Inspected:
+        facts = self.facts
+        clean = self._cleaned(picture.original)
+        if shapes.outside(clean.width, clean.height, facts.image_ratio):
+            self._tell_shape(picture, clean)
+        file = media.fit(
+            media.stored(self.folder, clean.sha256, clean.type),
+            self.folder,
+            types=facts.image_types,
+            max_bytes=facts.image_bytes,
+            max_side=facts.image_side,
+            ratio=facts.image_ratio,
+            shape=self.shape.value,
+        )
+        self._note(file, picture.original)
+        return file
+
+    def _video(self, picture: Picture) -> media.Inspected:
         original = picture.original
+        film = media.film(media.stored(self.folder, original.sha256, original.type))
+        video = films.Video(picture.name, original.type, original.size, film)
+        how = films.recipe(video, self.facts)
+        clean = self._cleaned(original)
+        if how is None:
+            return clean
+        source = media.stored(self.folder, clean.sha256, clean.type)
+        file = transcode.made(source, clean.sha256, how, self.folder, picture.name)
+        self._note(file, original)
+        if not how.copy:
+            self.warnings.append(films.converted(video, file.width, file.height, self.facts))
+        return file
+
+    def _cleaned(self, original: Original) -> media.Inspected:
         file = media.clean(media.stored(self.folder, original.sha256, original.type), self.folder)
         self._note(file, original)
-        if picture.is_video:
-            return file
-        file = media.fit(
-            media.stored(self.folder, file.sha256, file.type),
-            self.folder,
-            types=self.facts.image_types,
-            max_bytes=self.facts.image_bytes,
-            max_side=self.facts.image_side,
-        )
-        self._note(file, original)
         return file
+
+    def _tell_shape(self, picture: Picture, clean: media.Inspected) -> None:
+        """Warn of bars or a cut; WrongInput if the release wants neither."""
+        told = {"name": picture.name, "platform": self.facts.label, "width": clean.width, "height": clean.height}
+        if self.shape is Shape.REFUSE:
+            raise WrongInput(
+                "{platform} does not take {name} in its shape of {width} × {height} pixels.",
+                hint="Cut it and add it again, let the release have bars or be cut, or leave this channel out.",
+                **told,
+            )
+        if self.shape is Shape.PAD:
+            self.warnings.append(
+                DissemError(
+                    "{platform} does not take the shape of {name} ({width} × {height} pixels): it is sent with bars.",
+                    hint="Look at the preview; cut it yourself if bars do not suit it.",
+                    **told,
+                )
+            )
+            return
+        self.warnings.append(
+            DissemError(
+                "{platform} does not take the shape of {name} ({width} × {height} pixels): two edges are cut off.",
+                hint="Look at the preview; let it have bars if something important is missing.",
+                **told,
+            )
+        )
 
     def _note(self, file: media.Inspected, original: Original) -> None:
         if file.sha256 != original.sha256:
@@ -225,38 +282,6 @@ class Files:
     def _count(self, alt: str) -> int:
         # A platform that counts a link in its texts as short need not do so in descriptions.
         return max(len(alt), self.kind.length(alt))
-
-
-def _require_video(picture: Picture, facts: Facts) -> None:
-    """WrongInput if the platform does not take this video; nothing here encodes videos anew."""
-    video = picture.original
-    if video.type not in facts.video_types:
-        raise WrongInput(
-            "{platform} does not take {name}, a video of type {type}.",
-            hint="Save it as MP4 and add that file.",
-            platform=facts.label,
-            name=picture.name,
-            type=video.type,
-        )
-    if video.size > facts.video_bytes:
-        raise WrongInput(
-            "{name} has {size} MiB, and {platform} takes videos of up to {most} MiB.",
-            hint="Save it smaller and add it again, or leave this channel out.",
-            platform=facts.label,
-            name=picture.name,
-            size=math.ceil(video.size / media.MIB),
-            most=facts.video_bytes // media.MIB,
-        )
-    seconds = math.ceil(video.duration or 0)
-    if facts.video_seconds is not None and (video.duration or 0) > facts.video_seconds:
-        raise WrongInput(
-            "{name} lasts {seconds} seconds, and {platform} takes videos of up to {most} seconds.",
-            hint="Cut it and add it again, or leave this channel out.",
-            platform=facts.label,
-            name=picture.name,
-            seconds=seconds,
-            most=math.floor(facts.video_seconds),
-        )
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """Photos and videos at the door: what a file is, a clean copy that may be sent, a version that a platform takes.
 
-A file is judged by its bytes, never by its name. Limits are checked before anything is decoded. What leaves the
-house is a picture encoded anew from its pixels, or a video with everything but picture and sound blanked; the original
-is kept apart and never sent. Files lie in a folder under their SHA-256, so the same file is stored once.
+A file is judged by its bytes, never by its name. Limits are checked before anything is decoded, and pictures are
+decoded in a child process (`dissem.compose.child`), one for all that is asked within `batch()`. What leaves the house
+is a picture encoded anew from its pixels, or a video with everything but picture and sound blanked; the original is
+kept apart and never sent. Files lie in a folder under their SHA-256, so the same file is stored once.
 """
 
 import hashlib
@@ -13,13 +14,27 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from dissem.compose import pictures
-from dissem.compose.mp4 import Movie, Patch
+from dissem.compose import child, heic, mp4, pictures
+from dissem.compose.child import batch
+from dissem.compose.shapes import Ratio, outside
 from dissem.errors import WrongInput
+
+__all__ = [
+    "Inspected",
+    "batch",
+    "clean",
+    "digest",
+    "film",
+    "fit",
+    "inspect",
+    "keep_original",
+    "sniff",
+    "stored",
+]
 
 MIB = 1024 * 1024
 LARGEST_PICTURE = 64 * MIB
@@ -31,6 +46,7 @@ ENDINGS = {
     "image/png": "png",
     "image/webp": "webp",
     "image/gif": "gif",
+    "image/heic": "heic",
     "video/mp4": "mp4",
     "video/quicktime": "mov",
 }
@@ -51,7 +67,7 @@ _MP4_BRANDS = (
     b"M4VP",
     b"MSNV",
 )
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # as the first brand
 _FOREIGN = (
     (b"%PDF", "PDF"),
     (b"PK\x03\x04", "ZIP or Office"),
@@ -116,14 +132,14 @@ def keep_original(path: Path, folder: Path) -> Inspected:
 def clean(path: Path, target_folder: Path) -> Inspected:
     """Write what may be sent of the file at *path* under *target_folder*, and answer its facts.
 
-    Pictures: turned as they are shown, in sRGB, encoded anew from the pixels alone. Videos: the same bytes with private
-    parts blanked (`mp4.Movie.private`). The same input gives the same bytes.
+    Pictures: turned as they are shown, in sRGB, encoded anew from the pixels alone, HEIC as JPEG. Videos: the same
+    bytes with private parts blanked (`mp4.Movie.private`). The same input gives the same bytes.
     """
     with _opened(path) as file:
         kind = _kind(file, _name(path))
         if kind in VIDEOS:
             return _clean_video(file, _name(path), target_folder)
-        return _written(pictures.cleaned(file.read(), kind, _name(path)), target_folder, _name(path))
+        return _drawn("cleaned", file, kind, _name(path), target_folder)
 
 
 def fit(
@@ -134,22 +150,32 @@ def fit(
     max_bytes: int,
     max_side: int | None = None,
     max_pixels: int | None = None,
+    ratio: Ratio | None = None,
+    shape: str = "pad",
 ) -> Inspected:
     """A version of the cleaned file at *path* that a platform with these limits takes, stored under *target_folder*.
 
     A file that fits already is stored unchanged. A picture is otherwise scaled down, changed to an accepted type
     (JPEG first; transparency becomes white) and encoded in lower quality, and scaled further only when that is not
-    enough. Videos and moving pictures never change their type, videos nothing at all. WrongInput if nothing helps.
+    enough. A picture whose width ÷ height lies outside *ratio* gets bars or is cut, as *shape* says. Videos and moving
+    pictures never change their type, videos nothing at all. WrongInput if nothing helps.
     """
-    room = pictures.Room(types, max_bytes, max_side or pictures.LONGEST_SIDE, max_pixels or pictures.MOST_PIXELS)
-    with _opened(path) as file:
+    side, pixels = max_side or pictures.LONGEST_SIDE, max_pixels or pictures.MOST_PIXELS
+    room = pictures.Room(sorted(types), max_bytes, side, pixels, ratio, shape)
+    with batch(), _opened(path) as file:
         facts = _inspected(file, _name(path))
         if _holds(room, facts):
             return _copied_whole(file, facts, target_folder)
-        if facts.type in VIDEOS:
+        if facts.type in VIDEOS or (shape == "refuse" and outside(facts.width, facts.height, ratio)):
             raise pictures.does_not_fit(_name(path))
-        file.seek(0)
-        return _written(pictures.fitted(file.read(), facts.type, room, _name(path)), target_folder, _name(path))
+        return _drawn("fitted", file, facts.type, _name(path), target_folder, room=asdict(room))
+
+
+def film(path: Path) -> mp4.Facts:
+    """What the video at *path* shows and how it is encoded, by its boxes alone."""
+    with _opened(path) as file:
+        _kind(file, _name(path))
+        return mp4.Movie(file, _name(path)).facts()
 
 
 def stored(folder: Path, sha256: str, type: str) -> Path:  # noqa: A002 - the word of `Inspected` and `Attachment`
@@ -172,7 +198,9 @@ def _sniff_boxes(head: bytes) -> str | None:
     brands = [head[8:12], *(head[at : at + 4] for at in range(16, min(len(head), _size_told(head)) - 3, 4))]
     if brands[0] == b"qt  ":
         return "video/quicktime"
-    if brands[0] in _HEIC_BRANDS or brands[0] in (b"avif", b"avis", b"crx "):
+    if brands[0] in _HEIC_BRANDS:
+        return "image/heic" if b"avif" not in brands else None
+    if brands[0] in (b"avif", b"avis", b"crx "):
         return None
     return "video/mp4" if any(brand in _MP4_BRANDS for brand in brands) else None
 
@@ -188,8 +216,8 @@ def _kind(file: IO[bytes], name: str) -> str:
     if not head:
         raise WrongInput("{name} is empty.", hint="Copy it again from the camera or phone.", name=name)
     kind = sniff(head)
-    if kind is None:
-        raise _not_media(head, name)
+    if kind is None or (kind == "image/heic" and not heic.installed()):
+        raise _not_media(kind, head, name)
     limit = LARGEST_VIDEO if kind in VIDEOS else LARGEST_PICTURE
     if os.fstat(file.fileno()).st_size > limit:
         raise WrongInput(
@@ -201,11 +229,12 @@ def _kind(file: IO[bytes], name: str) -> str:
     return kind
 
 
-def _not_media(head: bytes, name: str) -> WrongInput:
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
+def _not_media(kind: str | None, head: bytes, name: str) -> WrongInput:
+    if kind == "image/heic":
         return WrongInput(
             "{name} is a HEIC photo, which cannot be used yet.",
-            hint="Save it as JPEG on the phone (camera settings: most compatible) and add that file.",
+            hint="Save it as JPEG on the phone (camera settings: most compatible) and add that file. Whoever runs "
+            "dissem can also let it read HEIC: pip install 'dissem[heic]'",
             name=name,
         )
     hint = "Save a picture as JPEG or PNG, a video as MP4, and add that file; renaming a file does not change it."
@@ -264,19 +293,21 @@ def _inspected(file: IO[bytes], name: str) -> Inspected:
     if kind in VIDEOS:
         width, height, duration = _video(file, name)
     else:
-        (width, height), duration = pictures.checked(file.read(), kind, name), None
+        told = child.ask("checked", name, file, kind=kind)
+        width, height, duration = told["width"], told["height"], None
     file.seek(0)
     sha256 = _sha256(file)
     return Inspected(kind, file.tell(), width, height, duration, sha256)
 
 
 def _holds(room: pictures.Room, facts: Inspected) -> bool:
-    small = facts.type in VIDEOS or room.scale(facts.width, facts.height) == 1
-    return small and facts.type in room.types and facts.size <= room.max_bytes
+    size = facts.width, facts.height
+    drawn = facts.type in VIDEOS or (room.scale(*size) == 1 and room.size(*size) == size)
+    return drawn and facts.type in room.types and facts.size <= room.max_bytes
 
 
 def _video(file: IO[bytes], name: str) -> tuple[int, int, float]:
-    facts = Movie(file, name).facts()
+    facts = mp4.Movie(file, name).facts()
     return facts.width, facts.height, facts.duration
 
 
@@ -339,16 +370,21 @@ def _copied_whole(file: IO[bytes], facts: Inspected, folder: Path) -> Inspected:
     return facts
 
 
-def _written(data: bytes, folder: Path, name: str) -> Inspected:
+def _drawn(task: str, file: IO[bytes], kind: str, name: str, folder: Path, **options: object) -> Inspected:
+    """The facts of the picture that the child has drawn of *file*, stored in *folder*."""
     with _draft(folder) as draft:
-        draft.write(data)
-        facts = _inspected(draft, name)
-        _place(draft, stored(folder, facts.sha256, facts.type))
+        told = child.ask(task, name, file, draft, kind=kind, **options)
+        draft.seek(0)
+        if _kind(draft, name) != told["type"]:
+            raise OSError(f"{told['type']} was announced and something else written")
+        sha256 = _sha256(draft)
+        facts = Inspected(told["type"], draft.tell(), told["width"], told["height"], None, sha256)
+        _place(draft, stored(folder, sha256, facts.type))
     return facts
 
 
 def _clean_video(file: IO[bytes], name: str, folder: Path) -> Inspected:
-    patches = Movie(file, name).private()
+    patches = mp4.Movie(file, name).private()
     with _draft(folder) as draft:
         file.seek(0)
         shutil.copyfileobj(file, draft, _CHUNK)
@@ -359,7 +395,7 @@ def _clean_video(file: IO[bytes], name: str, folder: Path) -> Inspected:
     return facts
 
 
-def _overwrite(draft: IO[bytes], patch: Patch) -> None:
+def _overwrite(draft: IO[bytes], patch: mp4.Patch) -> None:
     draft.seek(patch.start)
     draft.write(patch.text)
     left = patch.end - patch.start - len(patch.text)

@@ -39,15 +39,21 @@ _SHOWN_OR_HEARD = {b"vide", b"soun"}
 _PICTURE_FORMATS = {b"avc1", b"avc3", b"hvc1", b"hev1", b"dvh1", b"dvhe", b"mp4v", b"av01", b"vp09", b"encv"} | {
     b"apch", b"apcn", b"apcs", b"apco", b"ap4h", b"jpeg", b"mjpa", b"mjpb"
 }  # fmt: skip
+_SAME = {"avc3": "avc1", "hev1": "hvc1", "dvh1": "hvc1", "dvhe": "hvc1"}
 
 
 @dataclass(frozen=True)
 class Facts:
-    """*width* × *height* in pixels as shown, after the track's rotation; *duration* in seconds."""
+    """*width* × *height* in pixels as shown, after the track's rotation; *duration* in seconds.
+
+    *video* and *audio*: how they are encoded, as "avc1" (H.264), "hvc1" (HEVC), "mp4a" (AAC); empty: not said, or none.
+    """
 
     width: int
     height: int
     duration: float
+    video: str = ""
+    audio: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,10 +96,13 @@ class Movie:
             raise WrongInput(
                 "{name} has no moving picture.", hint="Export the video as MP4 (H.264) again.", name=self.name
             )
+        sound = next((track for track in self._tracks if self._handler(track) == b"soun"), None)
+        for seen_or_heard in (track, sound) if sound else (track,):
+            self._require_own_samples(seen_or_heard)
         if not self._fragmented():
             self._require_samples(track)
         width, height = self._shown(track)
-        return Facts(width, height, self._duration())
+        return Facts(width, height, self._duration(), self._codec(track), self._codec(sound) if sound else "")
 
     def private(self) -> list[Patch]:
         """What to overwrite so that nothing but pictures and sounds is left; no byte moves, so every offset stays true.
@@ -148,7 +157,32 @@ class Movie:
         hdlr = self._child(self._child(track, b"mdia"), b"hdlr")
         return self._read(hdlr.body + 8, 4, hdlr.end)
 
+    def _codec(self, track: Box) -> str:
+        """How the track is encoded by its first description; of several names for one codec the usual one."""
+        minf = self._child(self._child(track, b"mdia"), b"minf")
+        for stsd in (box for box in self._children(self._child(minf, b"stbl")) if box.kind == b"stsd"):
+            for entry in self._boxes(stsd.body + 8, stsd.end):
+                kind = entry.kind.decode("ascii", "replace").strip()
+                return _SAME.get(kind, kind)
+        return ""
+
     # Samples
+
+    def _require_own_samples(self, track: Box) -> None:
+        """No track may have its pictures elsewhere: a player or a converter would go and fetch them."""
+        minf = self._child(self._child(track, b"mdia"), b"minf")
+        for entry in (entry for box in self._children(minf) if box.kind == b"dinf" for entry in self._references(box)):
+            if not self._number(entry.body, entry) & 1 and entry.end - entry.body > 4:
+                raise WrongInput(
+                    "{name} keeps its pictures in another file.",
+                    hint="Export it as an MP4 that holds everything itself.",
+                    name=self.name,
+                )
+
+    def _references(self, dinf: Box) -> Iterator[Box]:
+        """Where the samples of a track lie; the last bit of an entry's flags says: in this file."""
+        for dref in self._children(dinf):
+            yield from self._boxes(dref.body + 8, dref.end)
 
     def _require_samples(self, track: Box) -> None:
         if not list(self._samples(track)):
@@ -197,6 +231,8 @@ class Movie:
             yield Patch(box.body + 4, box.body + (20 if self._version(box) else 12))
         elif box.kind == b"hdlr":
             yield Patch(min(box.body + 24, box.end), box.end)
+        elif box.kind == b"dinf":
+            yield from (Patch(entry.body + 4, entry.end) for entry in self._references(box))
         elif box.kind == b"stsd":
             yield from self._encoder_names(box)
         elif box.kind in _KEPT:

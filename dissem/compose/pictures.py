@@ -1,18 +1,20 @@
 """Pictures: whether they can be decoded, what is left of them when only pixels are kept, a smaller version.
 
-The one file that knows Pillow. Limits are checked before anything is decoded; only the named format is tried.
+The one file that knows Pillow. Limits are checked before anything is decoded; only the named format is tried. This is
+the work of the child process (`dissem.compose.child`); nobody else calls it on foreign bytes.
 """
 
 import math
-import re
-import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from dissem.compose import frames, heic
+from dissem.compose.frames import MOST_FRAMES, MOST_SCANS
+from dissem.compose.shapes import Ratio, fitting
 from dissem.errors import WrongInput
 
 if TYPE_CHECKING:
@@ -20,29 +22,35 @@ if TYPE_CHECKING:
 
 MOST_PIXELS = 50_000_000
 LONGEST_SIDE = 12_000
-MOST_FRAMES = 300
 MOST_PIXELS_IN_ALL_FRAMES = 100_000_000
-MOST_SCANS = 100  # of a progressive JPEG: a small file can ask for thousands, each a pass over all pixels
 
-_FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP", "image/gif": "GIF"}
+_FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP", "image/gif": "GIF", "image/heic": "HEIF"}
+_STILL = ("image/jpeg", "image/heic")  # of several pictures inside (depth, previews, a burst) only the main one counts
 _LOSSY = ("image/jpeg", "image/webp")
 _QUALITY = 92
 _LOWER = (92, 88, 84, 80, 75, 70)
 _SMALLEST = 64  # pixels; a picture whose longer side is less shows nothing
-_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")  # begins a segment: no stuffing, no restart, no filling
-
-# One picture is decoded at a time: memory stays bounded, and the warning filters belong to the whole process.
-_one_picture = threading.Lock()
+_SAME_COLOUR = 12  # of 255: what is less apart is one colour to the eye
+_MOSTLY = 0.6  # so much of two edges in one colour, and bars go on in it
+_BLUR = 16  # pixels on the longer side of the picture that becomes a blurred backdrop
+_DIM = 0.8  # so that the picture stands out from it
 
 
 @dataclass(frozen=True)
 class Room:
-    """What a platform takes: MIME types, bytes, and of pictures the longer side and the area in pixels."""
+    """What a platform takes: MIME types, bytes, and of pictures the longer side, the area in pixels and the ratio of
+    the sides; *shape* says what becomes of a picture with another ratio."""
 
-    types: frozenset[str]
+    types: Sequence[str]
     max_bytes: int
     max_side: int
     max_pixels: int
+    ratio: Ratio | None = None
+    shape: str = "pad"
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """*width* × *height* in a ratio that is taken."""
+        return fitting(width, height, self.ratio, self.shape)
 
     def scale(self, width: int, height: int) -> float:
         """By how much a picture must shrink to be within side and area; 1 if it need not."""
@@ -55,40 +63,56 @@ class Room:
         return [one for one in likely if one in self.types] or [one for one in others if one in self.types][:1]
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """A picture as a file: its bytes, MIME type, and size in pixels as shown."""
+
+    data: bytes
+    type: str
+    width: int
+    height: int
+
+
 def checked(data: bytes, kind: str, name: str) -> tuple[int, int]:
     """The size as shown of a picture that can be decoded to its last frame."""
     with _picture(data, kind, name) as image:
         width, height = image.size
         turned = _orientation(image) >= 5
-        for number in range(_frames(image, data, kind)):
-            image.seek(number)
-            image.load()
+        for _frame in _each_frame(image, _frames(image, data, kind), name):
+            pass
     return (height, width) if turned else (width, height)
 
 
-def cleaned(data: bytes, kind: str, name: str) -> bytes:
-    """The picture turned as it is shown, in sRGB, encoded anew from pixels alone. Same input, same bytes."""
+def cleaned(data: bytes, kind: str, name: str) -> Encoded:
+    """The picture turned as it is shown, in sRGB, encoded anew from pixels alone; HEIC becomes JPEG. Same input, same
+    bytes."""
     with _picture(data, kind, name) as image:
-        pictures, timing = _fresh(image, _frames(image, data, kind))
-        return _encoded(pictures, kind, timing)
+        pictures, timing = _fresh(image, _frames(image, data, kind), name)
+        kind = "image/jpeg" if kind == "image/heic" else kind
+        return _file(_encoded(pictures, kind, timing), kind, pictures)
 
 
-def fitted(data: bytes, kind: str, room: Room, name: str) -> bytes:
-    """A version for *room*: scaled down, in another type or lower quality, as little of each as is enough."""
+def fitted(data: bytes, kind: str, room: Room, name: str) -> Encoded:
+    """A version for *room*: in another shape, scaled down, in another type or lower quality, as little of each as is
+    enough."""
     with _picture(data, kind, name) as image:
-        pictures, timing = _fresh(image, _frames(image, data, kind))
+        pictures, timing = _fresh(image, _frames(image, data, kind), name)
         kinds = room.kinds(kind, moving=len(pictures) > 1)
-        width, height = pictures[0].size
+        width, height = room.size(*pictures[0].size)
         scale = room.scale(width, height)
         while kinds and scale * max(width, height) >= min(_SMALLEST, max(width, height)):
-            scaled = [_scaled(picture, scale) for picture in pictures]
+            scaled = _shaped([_scaled(picture, scale) for picture in pictures], room)
             tries = [_best_that_fits(scaled, one, timing, room.max_bytes) for one in kinds]
-            for encoded in tries:
+            for one, encoded in zip(kinds, tries, strict=True):
                 if len(encoded) <= room.max_bytes:
-                    return encoded
+                    return _file(encoded, one, scaled)
             # Bytes grow a little slower than the area, so this guess seldom goes too far down.
             scale *= min(0.9, max(0.4, math.sqrt(room.max_bytes / min(map(len, tries)))))
     raise does_not_fit(name)
+
+
+def _file(data: bytes, kind: str, pictures: list["Image.Image"]) -> Encoded:
+    return Encoded(data, kind, *pictures[0].size)
 
 
 def does_not_fit(name: str) -> WrongInput:
@@ -104,7 +128,9 @@ def _picture(data: bytes, kind: str, name: str) -> Iterator["Image.Image"]:
     """The picture, opened and within the limits but not decoded; complaints of the decoder become one sentence."""
     from PIL import Image
 
-    with _one_picture, warnings.catch_warnings():
+    if kind == "image/heic":
+        heic.open_up()
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
@@ -125,10 +151,9 @@ def _picture(data: bytes, kind: str, name: str) -> Iterator["Image.Image"]:
 
 def _require_bounds(image: "Image.Image", data: bytes, kind: str, name: str) -> None:
     width, height = image.size
-    if width * height > MOST_PIXELS or max(width, height) > LONGEST_SIDE:
-        raise _too_large(name)
-    frames = _frames(image, data, kind)
-    if frames > MOST_FRAMES or (frames > 1 and frames * width * height > MOST_PIXELS_IN_ALL_FRAMES):
+    _require_size(width, height, name)
+    count = _frames(image, data, kind)
+    if count > MOST_FRAMES or (count > 1 and count * width * height > MOST_PIXELS_IN_ALL_FRAMES):
         raise WrongInput(
             "{name} moves too long: at most {frames} pictures in one file, and {megapixels} megapixels in all of them.",
             hint="Save it as an MP4 video, or make it shorter or smaller.",
@@ -136,8 +161,13 @@ def _require_bounds(image: "Image.Image", data: bytes, kind: str, name: str) -> 
             frames=MOST_FRAMES,
             megapixels=MOST_PIXELS_IN_ALL_FRAMES // 1_000_000,
         )
-    if kind == "image/jpeg" and _scans(data) > MOST_SCANS:
+    if kind == "image/jpeg" and frames.jpeg_scans(data) > MOST_SCANS:
         raise WrongInput("{name} is built to keep a computer busy.", hint="Save it as a plain JPEG.", name=name)
+
+
+def _require_size(width: int, height: int, name: str) -> None:
+    if width * height > MOST_PIXELS or max(width, height) > LONGEST_SIDE:
+        raise _too_large(name)
 
 
 def _too_large(name: str) -> WrongInput:
@@ -151,57 +181,33 @@ def _too_large(name: str) -> WrongInput:
 
 
 def _frames(image: "Image.Image", data: bytes, kind: str) -> int:
-    """How many pictures follow each other; of a JPEG with more inside (depth, small previews) only the first counts."""
-    if kind == "image/jpeg":
+    """How many pictures follow each other."""
+    if kind in _STILL:
         return 1
-    return _gif_frames(data) if kind == "image/gif" else int(getattr(image, "n_frames", 1))
+    return frames.gif_frames(data) if kind == "image/gif" else int(getattr(image, "n_frames", 1))
 
 
-def _gif_frames(data: bytes) -> int:
-    """Frames of a GIF by its blocks, counted no further than one too many; a file cut off ends the count."""
-    at, frames = 13 + _palette(data[10:11]), 0
-    while frames <= MOST_FRAMES and at < len(data):
-        if data[at] == 0x2C:
-            frames, at = frames + 1, _after_blocks(data, at + 11 + _palette(data[at + 9 : at + 10]))
-        elif data[at] == 0x21:
-            at = _after_blocks(data, at + 2)
-        else:
-            break
-    return frames
+def _each_frame(image: "Image.Image", count: int, name: str) -> Iterator["Image.Image"]:
+    """*image* at each of its frames, decoded. A single one is where the file opens: of HEIC the main picture."""
+    for number in range(count):
+        if count > 1:
+            image.seek(number)
+        image.load()
+        _require_size(*image.size, name)  # HEIC knows its true size only now
+        yield image
 
 
-def _palette(flags: bytes) -> int:
-    """The length in bytes of the colour table that *flags* announces."""
-    return 3 << (flags[0] & 7) + 1 if flags and flags[0] & 0x80 else 0
-
-
-def _after_blocks(data: bytes, at: int) -> int:
-    while at < len(data) and data[at]:
-        at += data[at] + 1
-    return at + 1
-
-
-def _scans(data: bytes) -> int:
-    """Scans of the first picture in a JPEG, counted no further than one too many; so are endless segments."""
-    scans, at = 0, 2
-    for _ in range(10 * MOST_SCANS):
-        marker = _MARKER.search(data, at)
-        if marker is None or marker[0] == b"\xff\xd9" or scans > MOST_SCANS:
-            return scans
-        scans += marker[0] == b"\xff\xda"
-        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
-    return MOST_SCANS + 1
-
-
-def _fresh(image: "Image.Image", frames: int) -> tuple[list["Image.Image"], dict[str, object]]:
+def _fresh(image: "Image.Image", count: int, name: str) -> tuple[list["Image.Image"], dict[str, object]]:
     """The frames as new pictures of pixels alone, and the timing of a moving picture in the encoders' words."""
     profile, orientation = image.info.get("icc_profile"), _orientation(image)
     pictures, durations = [], []
-    for number in range(frames):
-        image.seek(number)
-        pictures.append(_bare(_in_srgb(_turned(_plain(image), orientation), profile)))
+    for frame in _each_frame(image, count, name):
+        picture = _plain(frame)
+        picture = _turned(picture, orientation)  # step by step: a large picture's earlier forms are let go
+        picture = _in_srgb(picture, profile)
+        pictures.append(_bare(picture))
         durations.append(int(image.info.get("duration", 0)))
-    if frames == 1:
+    if count == 1:
         return pictures, {}
     if len({picture.mode for picture in pictures}) > 1:
         pictures = [picture.convert("RGBA") for picture in pictures]
@@ -220,6 +226,7 @@ def _plain(image: "Image.Image") -> "Image.Image":
 
 def _orientation(image: "Image.Image") -> int:
     """1 to 8 as in Exif; 1 where nothing readable is said."""
+    image.load()  # a PNG tells it behind its pixels, and what is wrong with these is not to be taken for broken Exif
     try:
         told = image.getexif().get(0x0112, 1)
     except Exception:  # noqa: BLE001 - broken Exif raises anything, and must not cost the photo
@@ -254,7 +261,7 @@ def _in_srgb(image: "Image.Image", profile: bytes | None) -> "Image.Image":
                 return _converted(image, source)
         except (ImageCms.PyCMSError, OSError):
             pass
-    return image if image.mode == "RGBA" else image.convert(target)
+    return image if image.mode in ("RGBA", target) else image.convert(target)
 
 
 def _converted(image: "Image.Image", profile: "ImageCms.ImageCmsProfile") -> "Image.Image":
@@ -307,12 +314,17 @@ def _on_white(image: "Image.Image") -> "Image.Image":
 def _best_that_fits(pictures: list["Image.Image"], kind: str, timing: dict[str, object], max_bytes: int) -> bytes:
     """The best quality within *max_bytes*, or the lowest quality, which is too heavy then."""
     *better, lowest = _LOWER if kind in _LOSSY else (_QUALITY,)
-    smallest = _encoded(pictures, kind, timing, lowest)
-    for quality in better if len(smallest) <= max_bytes else ():
-        encoded = _encoded(pictures, kind, timing, quality)
+    best = _encoded(pictures, kind, timing, lowest)
+    if len(best) > max_bytes:
+        return best
+    while better:  # halved, not one by one: a large picture takes a second each time
+        middle = len(better) // 2
+        encoded = _encoded(pictures, kind, timing, better[middle])
         if len(encoded) <= max_bytes:
-            return encoded
-    return smallest
+            best, better = encoded, better[:middle]
+        else:
+            better = better[middle + 1 :]
+    return best
 
 
 def _scaled(image: "Image.Image", scale: float) -> "Image.Image":
@@ -322,3 +334,80 @@ def _scaled(image: "Image.Image", scale: float) -> "Image.Image":
         return image
     width, height = (max(1, int(side * scale)) for side in image.size)
     return image.resize((width, height), Resampling.LANCZOS)
+
+
+# Shapes
+
+
+def _shaped(pictures: list["Image.Image"], room: Room) -> list["Image.Image"]:
+    """The frames in a ratio that *room* takes: cut at two sides, or in the middle of a backdrop."""
+    size = room.size(*pictures[0].size)
+    if size == pictures[0].size:
+        return pictures
+    if size[0] <= pictures[0].width and size[1] <= pictures[0].height:
+        return [picture.crop(_middle(picture.size, size)) for picture in pictures]
+    backdrop = _backdrop(pictures[0], size, moving=len(pictures) > 1)
+    return [_laid_on(picture, backdrop) for picture in pictures]
+
+
+def _middle(outer: tuple[int, int], inner: tuple[int, int]) -> tuple[int, int, int, int]:
+    left, top = ((whole - part) // 2 for whole, part in zip(outer, inner, strict=True))
+    return left, top, left + inner[0], top + inner[1]
+
+
+def _laid_on(picture: "Image.Image", backdrop: "Image.Image") -> "Image.Image":
+    whole = backdrop.copy()
+    place = _middle(backdrop.size, picture.size)[:2]
+    whole.paste(picture, place, picture.getchannel("A") if picture.mode == "RGBA" else None)
+    return whole
+
+
+def _backdrop(picture: "Image.Image", size: tuple[int, int], *, moving: bool) -> "Image.Image":
+    """What the bars show: white beside a transparent picture; the colour of edges that are mostly of one colour, so
+    that a graphic seems to go on; otherwise the picture itself, enlarged, blurred and dimmed. One colour behind
+    whatever moves."""
+    from PIL import Image, ImageStat
+
+    if picture.mode == "RGBA":
+        return Image.new("RGB", size, "white")
+    edges = _edges(picture, beside=size[0] > picture.width)
+    colour = tuple(ImageStat.Stat(edges).median)
+    if moving or _share(edges, colour) >= _MOSTLY:
+        return Image.new("RGB", size, colour)
+    return _blurred(picture, size)
+
+
+def _edges(picture: "Image.Image", *, beside: bool) -> "Image.Image":
+    """The two edges where bars will be, as one picture."""
+    from PIL import Image
+
+    width, height = picture.size
+    if beside:
+        ends, strip = [(0, 0, 1, height), (width - 1, 0, width, height)], Image.new("RGB", (2, height))
+    else:
+        ends, strip = [(0, 0, width, 1), (0, height - 1, width, height)], Image.new("RGB", (width, 2))
+    for number, end in enumerate(ends):
+        strip.paste(picture.crop(end), (number, 0) if beside else (0, number))
+    return strip
+
+
+def _share(picture: "Image.Image", colour: tuple[int, ...]) -> float:
+    """How much of *picture* is of *colour*, to the eye; 0 to 1."""
+    from PIL import Image, ImageChops
+
+    apart = ImageChops.difference(picture, Image.new("RGB", picture.size, colour)).split()
+    furthest = ImageChops.lighter(ImageChops.lighter(apart[0], apart[1]), apart[2])
+    return sum(furthest.histogram()[:_SAME_COLOUR]) / (picture.width * picture.height)
+
+
+def _blurred(picture: "Image.Image", size: tuple[int, int]) -> "Image.Image":
+    """The middle of *picture* over all of *size*, so coarse that only its colours are left: drawn from a few pixels."""
+    from PIL.Image import Resampling
+
+    width, height = picture.size
+    part = min(width / size[0], height / size[1])
+    cover = _middle(picture.size, (max(1, int(size[0] * part)), max(1, int(size[1] * part))))
+    shrink = _BLUR / max(size)
+    few = tuple(max(2, round(side * shrink)) for side in size)
+    colours = picture.convert("RGB").resize(few, Resampling.BOX, box=cover).point(lambda level: level * _DIM)
+    return colours.resize(size, Resampling.BICUBIC)

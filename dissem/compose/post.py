@@ -54,8 +54,8 @@ def compose(
     """
     link = link or release.link or ""
     facts, warnings = kind.facts, list[DissemError]()
-    files = Files(folder, kind, warnings)
-    attachments = tuple(files.attached(picture) for picture in chosen(release, pictures, facts, warnings))
+    files = Files(folder, kind, warnings, release.shape)
+    attachments = files.every(chosen(release, pictures, facts, warnings))
     words, texts = _told(_words(release, kind, link, warnings), link, kind, facts.limit(attachments), warnings)
     if not (texts[0] or attachments or facts.titled):
         raise WrongInput("The release has neither a text nor a picture for {platform}.", platform=facts.label)
@@ -214,6 +214,8 @@ def _told(
 ) -> tuple[_Words, list[str]]:
     """The texts, each within its limit, and the words that are left in them."""
     facts = kind.facts
+    if limit == 0:
+        return _Words("", "", "", ()), [""]
     if facts.full:
         return words, [shorten(words.body or words.title, SUMMARY if limit is None else limit, kind.length)]
     if limit is None or kind.length(words.joined()) <= limit:

@@ -1,6 +1,7 @@
 """A release's life: draft, submitted, approved or rejected; any edit leads back to draft and voids the approval."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -169,7 +170,8 @@ def preview(acting: Acting, number: int, names: Sequence[str] = ()) -> "list[tup
         raise Conflict(
             "Release {release} is scheduled on no channel yet.", hint="Name one with --channel NAME.", release=number
         )
-    shown = [(c, _shown(acting, release, pictures, agency, c, frozen.get(c.id or 0))) for c in channels]
+    with _at_once():
+        shown = [(c, _shown(acting, release, pictures, agency, c, frozen.get(c.id or 0))) for c in channels]
     if release.state is ReleaseState.SUBMITTED and allow(acting.somebody, Action.APPROVE, release.agency):
         with acting.write() as session:
             acting.record(session, LOOKED, f"release {number}", hash=release.content_hash)
@@ -211,7 +213,8 @@ def submit(acting: Acting, number: int) -> Release:
         planned = [(d, c) for d, c in _deliveries(session, before) if d.state is State.PROPOSED]
         pictures, agency = _pictures(session, before), session.get_one(Agency, before.agency).name
     _require_submittable(before, planned)
-    posts = {c.id: _composed(acting, before, pictures, agency, c) for _, c in planned}
+    with _at_once():
+        posts = {c.id: _composed(acting, before, pictures, agency, c) for _, c in planned}
     now = acting.now()
     with acting.write() as session:
         release = acting.release(session, number, Action.SUBMIT)
@@ -432,12 +435,13 @@ def _check_times(release: Release) -> None:
 
 def _take_in(acting: Acting, files: Sequence[File]) -> "list[tuple[File, Inspected]]":
     """Keep every original and see that a clean copy can be made of it. Nothing is attached if one is refused."""
-    from dissem.compose.media import clean, keep_original
+    from dissem.compose.media import batch, clean, keep_original
 
     folder = acting.installation.media
-    taken = [(file, keep_original(file.path, folder)) for file in files]
-    for file, _ in taken:
-        clean(file.path, folder)
+    with batch():
+        taken = [(file, keep_original(file.path, folder)) for file in files]
+        for file, _ in taken:
+            clean(file.path, folder)
     return taken
 
 
@@ -531,6 +535,13 @@ def _link(acting: Acting, release: Release, channel: Channel) -> str | None:
     with acting.installation.database.read() as session:
         leader = session.get_one(Channel, release.link_from)
     return place(adapter_class(leader.platform).facts.permalink)
+
+
+def _at_once() -> "AbstractContextManager[Any]":
+    """The pictures of one release are worked on by one helper process."""
+    from dissem.compose.media import batch
+
+    return batch()
 
 
 def _pictures(session: Session, release: Release) -> "list[Picture]":
