@@ -138,7 +138,7 @@ def test_links_and_hashtags_are_placed_by_bytes(text, expected):
     assert linked_in(text) == expected
 
 
-def test_a_link_after_an_emoji_is_where_it_belongs(adapter, platform, standin, part):
+def test_a_bluesky_link_after_an_emoji_is_where_it_belongs(adapter, platform, standin, part):
     send(adapter, part(text=f"Éro {FAMILY} https://padang.go.id/a #Padang"), platform)
 
     shown = linked(record_of(standin))

@@ -158,6 +158,18 @@ def test_uploads_are_good_for_less_than_a_day(adapter, part, photos):
     assert timedelta(hours=12) < saved.expires - datetime.now(UTC) < timedelta(hours=24)
 
 
+def test_two_images_on_mastodon_arrive_as_two_ids(adapter, platform, standin, part, photos, monkeypatch):
+    """A list sent as `media_ids` without its brackets would arrive as its last id alone."""
+    sent = []
+    attachable = standin._attachable
+    monkeypatch.setattr(standin, "_attachable", lambda account, ids: sent.append(ids) or attachable(account, ids))
+
+    send(adapter, part(attachments=tuple(photos[:2])), platform)
+
+    assert sent == [list(standin.media)]
+    assert [stored.bytes for stored in standin.public[0].media] == [a.path.read_bytes() for a in photos[:2]]
+
+
 def test_files_that_are_in_a_post_already_mean_that_ours_may_be_there(adapter, platform, part, photos, since):
     photo = part(attachments=tuple(photos))
     prepared = prepare_all(adapter, photo, platform)

@@ -64,14 +64,16 @@ def test_lengths_are_counted_in_utf_16(text, units):
     assert Telegram.length(text) == units
 
 
-def test_an_album_keeps_every_message_and_is_taken_down_whole(bot, platform, standin, part, photos):
+def test_a_telegram_album_keeps_all_its_ids(bot, platform, standin, part, photos):
+    """One photo is one message to Telegram: whoever kept the first id alone could take only that down."""
     receipt = send(bot(), part(attachments=tuple(photos)), platform)
     channel = next(chat for chat in standin.chats.values() if chat.username == "kota_humas")
-    kept = [int(receipt.id), *map(int, receipt.also)]
+    arrived = list(channel.messages)
 
     bot().remove(receipt)
 
-    assert (kept, list(channel.messages)) == ([1, 2, 3], [])
+    assert [int(receipt.id), *map(int, receipt.also)] == arrived == [1, 2, 3]
+    assert list(channel.messages) == []
     assert receipt.url == "https://t.me/kota_humas/1"
 
 
