@@ -59,7 +59,14 @@ class Noticeboard(Adapter):
 
     platform = "board"
     facts: ClassVar[Facts] = Facts(
-        label="Noticeboard", text=500, images=4, threads=True, lag=timedelta(0), batch=50, counts=frozenset({"views"})
+        label="Noticeboard",
+        certainties=frozenset({Certainty.READABLE}),
+        text=500,
+        images=4,
+        threads=True,
+        lag=timedelta(0),
+        batch=50,
+        counts=frozenset({"views"}),
     )
 
     class Settings(Adapter.Settings):

@@ -47,8 +47,9 @@ class Facts:
     """What a platform takes and can do. Text lengths by the adapter's own `length`, sizes in bytes, sides in pixels."""
 
     label: str  # as people call it: "Mastodon"
-    text: int | None  # longest text; None: no limit
+    text: int | None  # longest text; None: no limit, 0: it shows none
     caption: int | None = None  # longest text beside media, where it is shorter than `text`
+    certainties: frozenset[Certainty] = frozenset({Certainty.BLIND})  # what `certainty` may answer
     api: str = ""  # API version this was written for
     sunset: date | None = None  # last day of that version, if the platform says so
     images: int = 0  # most images in one part
@@ -61,6 +62,7 @@ class Facts:
     image_side: int = 8192
     image_ratio: tuple[float, float] | None = None  # width ÷ height of pictures, least and most; None: any
     video_types: frozenset[str] = frozenset({"video/mp4"})
+    video_codecs: frozenset[str] = frozenset()  # "avc1" is H.264, "hvc1" is HEVC; empty: any
     video_bytes: int = 100 * 2**20
     video_least_bytes: int = 0
     video_seconds: float | None = None  # longest video; None: no limit known
@@ -265,6 +267,11 @@ class Adapter(ABC):
     def fetched(self, attachment: Attachment) -> bool:
         """Whether the platform fetches this file from a public address: where it does, pictures unless overridden."""
         return self.facts.fetches and not attachment.is_video
+
+    @property
+    def renews(self) -> bool:
+        """Whether `renew` gets this channel a new login before the old one ends."""
+        return type(self).renew is not Adapter.renew
 
     @abstractmethod
     def check(self) -> Account:

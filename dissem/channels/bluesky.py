@@ -48,6 +48,7 @@ class Bluesky(Adapter):
     platform = "bluesky"
     facts = Facts(
         label="Bluesky",
+        certainties=frozenset({Certainty.KEYED}),
         text=bluesky_text.GRAPHEMES,
         images=4,
         videos=1,

@@ -49,6 +49,7 @@ class Mastodon(Adapter):
     platform = "mastodon"
     facts = Facts(
         label="Mastodon",
+        certainties=frozenset({Certainty.READABLE}),
         text=500,
         api="4.7",
         images=4,

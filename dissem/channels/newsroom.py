@@ -64,6 +64,7 @@ class Newsroom(Adapter):
     platform = "newsroom"
     facts = Facts(
         label="Newsroom",
+        certainties=frozenset({Certainty.KEYED}),
         text=None,
         images=20,
         videos=1,

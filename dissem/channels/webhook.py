@@ -59,6 +59,7 @@ class Webhook(Adapter):
     platform = "webhook"
     facts = Facts(
         label="Webhook",
+        certainties=frozenset({Certainty.KEYED}),
         text=None,
         api="1.0.0",
         images=20,

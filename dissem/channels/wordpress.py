@@ -45,6 +45,7 @@ class WordPress(Adapter):
     platform = "wordpress"
     facts = Facts(
         label="WordPress",
+        certainties=frozenset({Certainty.STAGED}),
         text=None,
         api="wp/v2",
         images=10,

@@ -7,7 +7,7 @@ arrives late adds knowledge and moves nothing but an unproven delivery to publis
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -48,7 +48,7 @@ from dissem.models import (
     State,
     Suppression,
 )
-from dissem.queue import pacing, parts, quotas
+from dissem.queue import pacing, parts, proofs, quotas
 from dissem.queue.claims import Anywhere, Claimed, boot_time
 from dissem.queue.moves import Lost, advance
 from dissem.store.audit import INSTALLATION
@@ -123,10 +123,18 @@ class Carrier:
             return
         except Exception as error:  # noqa: BLE001 — any failure of an adapter must end in a state
             outcome = Outcome.of_error(error, Evidence.NOT_SENT)
-        self._settle(claimed, outcome)
+        self.settle(claimed, outcome)
 
     def publish(self, claimed: Claimed) -> None:
         """Send the one irrevocable request and write down what came of it."""
+        self.settle(claimed, self.send(claimed))
+
+    def give_back(self, claimed: Claimed) -> None:
+        """It was claimed for publishing and not sent: somebody else may, or we later."""
+        self.settle(claimed, Outcome(Evidence.LATER, error=NotYet("It was not sent.", retry_after=timedelta(0))))
+
+    def send(self, claimed: Claimed) -> Outcome:
+        """Send the one irrevocable request; whatever happens, it ends in an outcome, which has to be settled."""
         try:
             adapter = self.adapter_of(claimed)
             post = self._post(claimed, adapter)
@@ -134,14 +142,13 @@ class Carrier:
             self.reached("before publish")
             self._still_in_time(claimed)
         except Exception as error:  # noqa: BLE001 — nothing has left yet
-            self._settle(claimed, Outcome.of_error(error, Evidence.NOT_SENT))
-            return
+            return Outcome.of_error(error, Evidence.NOT_SENT)
         try:
             outcome = Outcome.of_receipt(adapter.publish(post, prepared_of(claimed.part)))
         except Exception as error:  # noqa: BLE001 — whatever it is, the request may have arrived
             outcome = Outcome.of_error(error, Evidence.UNCERTAIN)
         self.reached("after publish")
-        self._settle(claimed, outcome)
+        return outcome
 
     def adapter_of(self, claimed: Claimed) -> Adapter:
         """The channel's adapter; a secret that does not open, or a setting that is wrong, is for a person to mend."""
@@ -219,7 +226,7 @@ class Carrier:
         except OSError as error:  # it is tidied away later; the outcome is written
             log.error("a public file of delivery %s could not be removed: %s", claimed.delivery.id, error.strerror)
 
-    def _settle(self, claimed: Claimed, outcome: Outcome) -> None:
+    def settle(self, claimed: Claimed, outcome: Outcome) -> None:
         """Write the outcome down. A database that is busy or away is tried again as long as the lease lasts: what the
         platform answered is known nowhere else."""
         self.tell_breakers(claimed.channel, outcome)
@@ -268,6 +275,10 @@ class Carrier:
         values = self._values(session, replace(claimed, delivery=delivery), outcome, now)
         advance(session, delivery, outcome.evidence, now=now, **values)
         self._after(session, claimed, delivery, outcome, now)
+
+    def record_plain(self, session: Session, results: "Sequence[tuple[Claimed, Outcome]]") -> None:
+        """The same for many at once that end with their proof. Raises if one of them is not so plain."""
+        proofs.write(session, results, self.now())
 
     def _record_late(self, session: Session, claimed: Claimed, outcome: Outcome) -> None:
         """The delivery was taken from us meanwhile. A receipt is still the truth; anything else is only kept."""

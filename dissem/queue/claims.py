@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, update
+from sqlalchemy import ColumnElement, or_, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session, col, select
 
 from dissem.channels.adapter import Part as Post
@@ -23,7 +23,6 @@ from dissem.errors import DissemError
 from dissem.models import (
     Attempt,
     Channel,
-    ChannelState,
     Delivery,
     Evidence,
     Part,
@@ -31,8 +30,9 @@ from dissem.models import (
     Settled,
     State,
 )
-from dissem.queue import following, gate, parts
-from dissem.queue.moves import advance, situation
+from dissem.queue import following, gate, lanes, parts
+from dissem.queue.lanes import is_free, may_act
+from dissem.queue.moves import advance, advance_alike, situation
 from dissem.store.bell import ring
 from dissem.store.database import Database
 
@@ -67,10 +67,18 @@ class Claims:
         self.timing = timing
 
     def publishing(
-        self, *, now: datetime, limit: int, blocked: Collection[int] = (), room: Mapping[str, int] | None = None
+        self,
+        *,
+        now: datetime,
+        limit: int,
+        blocked: Collection[int] = (),
+        room: Mapping[str, int] | None = None,
+        ready: int | None = None,
+        blind: Collection[str] = (),
     ) -> list[Claimed]:
         """Up to *limit* prepared and due deliveries, one a channel whose lane is free, urgent ones first, then the
-        longest due. *blocked* channels are left alone; *room* is how many more each host may get."""
+        longest due. *blocked* channels are left alone; *room* is how many more each host may get. Of *blind* platforms,
+        which cannot be asked what became of a post, no more than the *ready* senders can take at once."""
         if limit <= 0:
             return []
         taken = boot_time()
@@ -78,8 +86,9 @@ class Claims:
             with self.database.write() as session:
                 room = room or {}
                 full = [host for host, left in room.items() if left <= 0]
-                chosen = _within(_lanes(session, now, limit, blocked, full), room, limit)
-                return self._to_publishing(session, chosen, now, taken) if chosen else []
+                found = lanes.free(session, now, limit, blocked, full)
+                chosen = lanes.within(found, room, limit, limit if ready is None else ready, blind)
+                return self._to_publishing(session, [one.delivery for one in chosen], now, taken) if chosen else []
         except IntegrityError:  # another owner took the same lane a moment earlier
             return []
 
@@ -116,7 +125,7 @@ class Claims:
                     col(Delivery.state).in_(LOOKED_UP),
                     Delivery.next_at <= now,
                     or_(col(Delivery.lease_until).is_(None), col(Delivery.lease_until) <= now),
-                    _may_act(),
+                    may_act(),
                     col(Channel.id).not_in(blocked),
                 )
                 .order_by(col(Delivery.next_at))
@@ -137,18 +146,21 @@ class Claims:
         sent_by = now + self.timing.send_deadline + self.timing.request
         useful = [d for d in chosen if not _too_late(session, d, now) and not _outlived(session, d, sent_by)]
         allowed = self._through_the_gate(session, useful, now)
+        if not allowed:
+            return []
         lease = now + self.timing.send_deadline + self.timing.request + self.timing.margin
+        advance_alike(
+            session,
+            allowed,
+            Evidence.CLAIMED,
+            State.PUBLISHING,
+            now=now,
+            owner=self.owner,
+            lease_until=lease,
+            attempts=col(Delivery.attempts) + 1,
+        )
         for delivery in allowed:
-            advance(
-                session,
-                delivery,
-                Evidence.CLAIMED,
-                now=now,
-                seen=situation(delivery, due=True),
-                owner=self.owner,
-                lease_until=lease,
-                attempts=delivery.attempts + 1,
-            )
+            set_committed_value(delivery, "attempts", delivery.attempts + 1)
         current = _current_parts(session, allowed)
         attempts = [self._attempt(d, current[d.id or 0], now) for d in allowed]
         session.add_all(attempts)
@@ -189,68 +201,6 @@ class Anywhere(dict[str, Path]):
         return Path(key)
 
 
-def _may_act() -> ColumnElement[bool]:
-    """The channel is not paused, and it is known whose account it is."""
-    return and_(col(Channel.state) == ChannelState.ACTIVE, col(Channel.account).is_not(None))
-
-
-def _lanes(
-    session: Session, now: datetime, limit: int, blocked: Collection[int], full: Collection[str]
-) -> list[tuple[Delivery, str]]:
-    """The first prepared and due delivery of each free lane, with its host: two probes of a partial index a channel.
-    Hosts that are *full* are left out here already, so that their queue does not hide those behind it."""
-    found: list[tuple[Delivery, str]] = []
-    for urgent in (True, False):
-        lane, first = aliased(Delivery), aliased(Delivery)
-        head = (
-            select(first.id)
-            .where(
-                first.channel_id == Channel.id,
-                first.state == State.WAITING,
-                col(first.ready).is_(True),
-                col(first.urgent).is_(urgent),
-                first.next_at <= now,
-                first.due <= now,
-                or_(col(first.not_before).is_(None), col(first.not_before) <= now),
-            )
-            .order_by(col(first.next_at), col(first.id))
-            .limit(1)
-            .correlate(Channel)
-            .scalar_subquery()
-        )
-        busy = select(lane.id).where(lane.channel_id == Channel.id, lane.state == State.PUBLISHING).exists()
-        query = (
-            select(Delivery, Channel.host)
-            .join(Channel, col(Delivery.channel_id) == Channel.id)
-            .where(
-                Delivery.id == head,
-                Delivery.state == State.WAITING,
-                _may_act(),
-                or_(col(Channel.free_at).is_(None), col(Channel.free_at) <= now),
-                col(Channel.id).not_in([*blocked, *(d.channel_id for d, _ in found)]),
-                col(Channel.host).not_in(full),
-                ~busy,
-            )
-            .order_by(col(Delivery.next_at), col(Delivery.id))
-            .limit(limit * 2)
-        )
-        found += session.exec(_locked(query)).all()
-    return found
-
-
-def _within(found: Sequence[tuple[Delivery, str]], room: Mapping[str, int], limit: int) -> list[Delivery]:
-    """The first *limit* of *found* that their hosts have room for."""
-    left = dict(room)
-    chosen = []
-    for delivery, host in found:
-        if host in left:
-            if left[host] <= 0:
-                continue
-            left[host] -= 1
-        chosen.append(delivery)
-    return chosen[:limit]
-
-
 def _to_prepare(session: Session, now: datetime, limit: int, blocked: Collection[int]) -> Sequence[Delivery]:
     query = (
         select(Delivery)
@@ -259,8 +209,8 @@ def _to_prepare(session: Session, now: datetime, limit: int, blocked: Collection
             Delivery.state == State.WAITING,
             col(Delivery.ready).is_(False),
             Delivery.next_at <= now,
-            _may_act(),
-            or_(col(Channel.free_at).is_(None), col(Channel.free_at) <= now),
+            may_act(),
+            is_free(now),
             col(Channel.id).not_in(blocked),
         )
         .order_by(col(Delivery.urgent).desc(), col(Delivery.next_at))
@@ -491,7 +441,7 @@ def _least(
     if after is not None:
         query = query.where(column > after)
     if not paused:
-        query = query.join(Channel, col(Channel.id) == Delivery.channel_id).where(_may_act())
+        query = query.join(Channel, col(Channel.id) == Delivery.channel_id).where(may_act())
     found: datetime | None = session.exec(query).first()
     return found
 
@@ -503,7 +453,7 @@ def busy_until(session: Session, horizon: datetime) -> bool:
     found = session.exec(
         select(Delivery.id)
         .join(Channel, col(Channel.id) == Delivery.channel_id)
-        .where(or_(soon, doubt), _may_act())
+        .where(or_(soon, doubt), may_act())
         .limit(1)
     ).first()
     return found is not None

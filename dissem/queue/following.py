@@ -44,6 +44,13 @@ def tell(session: Session, delivery: Delivery, now: datetime) -> None:
         )
 
 
+def tell_all(session: Session, published: Sequence[int], now: datetime) -> None:
+    """The same for many deliveries that are published now: mostly, nobody waits for them."""
+    query = select(Delivery.follows).where(col(Delivery.follows).in_(published)).distinct()
+    for number in session.exec(query).all():
+        tell(session, session.get_one(Delivery, number, populate_existing=True), now)
+
+
 def links(session: Session, deliveries: Sequence[Delivery]) -> dict[int, str | None]:
     """By delivery id, the link that each of *deliveries* waits for; None: it is not there, or the platform gave none.
     Those that wait for no link are missing."""

@@ -1,9 +1,10 @@
 """The one place where a delivery's row changes its state: the table decides, the fence guards."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, update
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session, col
 
@@ -72,6 +73,35 @@ def advance(
         set_committed_value(delivery, name, value)
     following.tell(session, delivery, now)
     return target
+
+
+def advance_alike(
+    session: Session, deliveries: Sequence[Delivery], evidence: Evidence, target: State, *, now: datetime, **values: Any
+) -> None:
+    """Move *deliveries*, whose rows nobody else can change meanwhile, all to *target* on the same *evidence*.
+
+    *values* are further columns, the same for all, or expressions. Raises Lost if a row has moved, and
+    `dissem.models.life.Impossible` or ValueError if the table sends one elsewhere.
+    """
+    if any(move(d.state, evidence, situation(d, due=True)).state is not target for d in deliveries):
+        raise ValueError(f"{evidence} does not lead to {target} for all of them")
+    fences = [d.fence for d in deliveries]
+    changed = session.execute(
+        update(Delivery)
+        .where(
+            col(Delivery.id).in_([d.id for d in deliveries]),
+            col(Delivery.state).in_({d.state for d in deliveries}),
+            col(Delivery.fence).in_(set(fences)),
+        )
+        .values(state=target, held=None, since=now, fence=col(Delivery.fence) + 1, **values)
+        .execution_options(synchronize_session=False)
+    )
+    if changed.rowcount != len(deliveries):  # type: ignore[attr-defined]
+        raise Lost("Some deliveries were moved by somebody else.", hint="Look at them again.")
+    for delivery in deliveries:
+        known = {name: value for name, value in values.items() if not isinstance(value, ColumnElement)}
+        for name, value in {"state": target, "held": None, "since": now, "fence": delivery.fence + 1, **known}.items():
+            set_committed_value(delivery, name, value)
 
 
 def _turned(session: Session, delivery: Delivery, evidence: Evidence, target: Move, now: datetime) -> dict[str, Any]:

@@ -31,6 +31,8 @@ PLATFORMS = {
     "mastodon": "Mastodon",
     "telegram": "Telegram",
     "x": "X",
+    "apprise": "Apprise",
+    "email": "Email",
     "facebook": "Facebook",
     "instagram": "Instagram",
     "threads": "Threads",

@@ -98,7 +98,9 @@ def validated(kind: type[Adapter], values: Mapping[str, Any]) -> Any:
 
 
 def host_of(settings: Any) -> str:
-    """Host and port the channel's requests go to, empty where there are none."""
+    """Host and port that the channel speaks to, empty where there are none."""
+    if getattr(settings, "host", ""):
+        return f"{settings.host}:{settings.port}"
     return urlsplit(getattr(settings, "api_url", "") or "").netloc
 
 

@@ -6,8 +6,9 @@ COMMITTED and makes its writes conditional on what it expects. No transaction is
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ class Database:
         else:
             self.engine = _postgresql(url, options)
         self._writer = self.engine.execution_options(writing=True)
+        # SQLite takes one writer at a time and lets the others sleep and try again: here they stand in a line.
+        self._line: AbstractContextManager[Any] = threading.RLock() if self.is_sqlite else nullcontext()
         self._reader = (
             self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
         )
@@ -66,7 +69,12 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session committed as one at the end, or rolled back by any error."""
-        with self._explained(), Session(self._writer, expire_on_commit=False) as session, session.begin():
+        with (
+            self._explained(),
+            self._line,
+            Session(self._writer, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     def version(self) -> str | None:

@@ -1,7 +1,7 @@
 """The threads engine: punctual, awake, fair, and calm when the database or a platform is not."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from copy import copy
@@ -484,6 +484,10 @@ class Forgetful(Carrier):
         if claimed.delivery.id == self.forgets and claimed.attempt:
             raise OSError("the disk is gone")
         super().record(session, claimed, outcome)
+
+    def record_plain(self, session: Session, results: Sequence[tuple[Claimed, Outcome]]) -> None:
+        for claimed, outcome in results:
+            self.record(session, claimed, outcome)
 
 
 def test_an_outcome_that_could_not_be_written_is_looked_up_later(

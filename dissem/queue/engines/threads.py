@@ -5,7 +5,6 @@ It sleeps until the very next due time, is woken at once by what other processes
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
@@ -16,7 +15,9 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import select
 
 from dissem import clock
+from dissem.channels.adapter import Certainty
 from dissem.channels.errors import ChannelError, Unauthorized
+from dissem.channels.registry import adapter_class
 from dissem.errors import DissemError
 from dissem.models import Channel
 from dissem.queue import claims as claiming
@@ -24,6 +25,7 @@ from dissem.queue import reconcile
 from dissem.queue.carry import Carrier, pause
 from dissem.queue.claims import Claimed, Claims
 from dissem.queue.engine import Engine, Tick
+from dissem.queue.engines.senders import Senders
 from dissem.store.bell import Bell
 from dissem.store.installation import Installation
 
@@ -53,11 +55,13 @@ class Threads(Engine):
         self.now = now
         self.carrier = carrier or Carrier(installation, now=now)
         self.claims = Claims(self.database, owner, installation.config.timing)
-        self._senders = _Pool("send", daemon.senders)
+        self._senders = Senders(self.carrier, daemon.senders)
         self._uploads = _Pool("prepare", daemon.uploads)
         self._lookups = _Pool("look", daemon.lookups)
-        self._pools = (self._senders, self._uploads, self._lookups)
         self._swept: datetime | None = None
+        self._known: dict[int, str] = {}
+        self._known_at: datetime | None = None
+        self._blind: frozenset[str] = frozenset()
         self._renewed = now()
 
     def run(self, stop: Event, *, until_idle: bool = False, tick: Tick = lambda now: None) -> None:
@@ -92,13 +96,20 @@ class Threads(Engine):
 
     def _take(self, now: datetime) -> int:
         """Claim what the pools have room for, and hand it to them."""
-        channels = self._channels()
+        channels = self._channels(now)
+        self._senders.share({host for host in channels.values() if host})
         blocked = self.carrier.breakers.blocked(channels.items())
         for number in self.carrier.breakers.to_probe(channels.items(), now):
             self._lookups.submit(partial(self._probe, number, channels[number]))
-        sending = self.claims.publishing(now=now, limit=self._senders.free, blocked=blocked, room=self._room(channels))
-        for claimed in sending:
-            self._senders.carry(self.carrier.publish, claimed)
+        sending = self.claims.publishing(
+            now=now,
+            limit=self._senders.room,
+            ready=self._senders.free,
+            blocked=blocked,
+            room=self._room(channels),
+            blind=self._blind,
+        )
+        self._senders.take(sending)
         uploading = self.claims.preparing(now=now, limit=self._uploads.free, blocked=blocked)
         for claimed in uploading:
             self._uploads.carry(self.carrier.prepare, claimed)
@@ -107,17 +118,23 @@ class Threads(Engine):
             self._lookups.carry(partial(reconcile.look, self.carrier), claimed)
         return len(sending) + len(uploading) + len(looking)
 
-    def _channels(self) -> dict[int, str]:
-        with self.database.read() as session:
-            return {number or 0: host for number, host in session.exec(select(Channel.id, Channel.host))}
+    def _channels(self, now: datetime) -> dict[int, str]:
+        """Hosts by channel id, as they were a moment ago at most."""
+        if self._known_at is None or abs(now - self._known_at) >= LONGEST:
+            with self.database.read() as session:
+                self._known = {n or 0: host for n, host in session.exec(select(Channel.id, Channel.host))}
+                platforms = session.exec(select(Channel.platform).distinct()).all()
+            self._blind = frozenset(name for name in platforms if _is_blind(name))
+            self._known_at = now
+        return self._known
 
     def _room(self, channels: Mapping[int, str]) -> dict[str, int]:
-        """How many more posts each host may get: at most half of the senders serve one, unless it is the only one."""
+        """How many more posts each host may get: half of the senders serve one, and as many may wait."""
         hosts = {host for host in channels.values() if host}
         if len(hosts) < 2:
             return {}
-        serving = Counter(claimed.channel.host for claimed in self._senders.in_hand())
-        return {host: self._senders.size // 2 - serving[host] for host in hosts}
+        serving = self._senders.hosts()
+        return {host: self._senders.size - serving[host] for host in hosts}
 
     def _probe(self, number: int, host: str) -> None:
         """Ask a platform that failed by a read. Whatever comes of it, its breaker closes or stays open for another
@@ -155,7 +172,7 @@ class Threads(Engine):
         return min([longest, *(max(m - now, timedelta(0)) for m in moments)]) or BUSY
 
     def _idle(self) -> bool:
-        if any(pool.in_hand() for pool in self._pools):
+        if any(pool.in_hand() for pool in (self._senders, self._uploads, self._lookups)):
             return False
         try:
             with self.database.read() as session:
@@ -166,8 +183,13 @@ class Threads(Engine):
     def _finish(self) -> None:
         """Wait for what is in hand, all pools together no longer than `GRACE`."""
         end = time.monotonic() + GRACE
-        for pool in self._pools:
+        for pool in (self._senders, self._uploads, self._lookups):
             pool.finish(max(end - time.monotonic(), 0))
+
+
+def _is_blind(platform: str) -> bool:
+    """Whether nothing can be looked up there, so that only what can be sent at once is claimed."""
+    return Certainty.BLIND in adapter_class(platform).facts.certainties
 
 
 def _said(error: Exception) -> str:
