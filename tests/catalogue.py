@@ -85,7 +85,8 @@ def _in_templates(package: Path) -> Iterator[tuple[str, str]]:
     environment = Environment(autoescape=True)
     for file in sorted(file for pattern in TEMPLATES for file in package.rglob(pattern)):
         for _line, _function, text in extract_from_ast(environment.parse(file.read_text("utf-8")), ("_",)):
-            yield str(file.relative_to(package.parent)), str(text)
+            # with values for its places it comes as a tuple
+            yield str(file.relative_to(package.parent)), text if isinstance(text, str) else str(text[0])
 
 
 def _texts_of(call: ast.Call, source: "Source", errors: frozenset[str]) -> Iterator[ast.expr]:

@@ -34,6 +34,7 @@ from dissem.store.installation import Installation
 
 NINE = datetime(2090, 8, 17, 2, 0, tzinfo=UTC)  # 09.00 in Jakarta
 CONFIG = '[office]\nname = "Kota Padang"\n\n[network]\nallow_hosts = ["127.0.0.1"]\n'
+PRESS = "Redaksi <redaksi@harian.example>, berita@radio.example"
 PIXEL = Path(__file__).parent.parent / "dissem" / "rehearsal" / "material"
 
 
@@ -127,6 +128,18 @@ def website(run: Run, tokens: dict[str, str]) -> str:
     return "website"
 
 
+@pytest.fixture
+def press(run: Run, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """A channel that writes to two addresses; its mail server is away."""
+    monkeypatch.setenv("MAIL_PASSWORD", "hush-hush")
+    settings = ("host=127.0.0.1", "port=9", "sender=Humas <humas@padang.example>", f"recipients={PRESS}")
+    given = [word for one in settings for word in ("--set", one)]
+    arguments = ("channel", "add", "press", "--platform", "email", "--agency", "kominfo", *given)
+    answer = run(*arguments, "--secret-env", "password=MAIL_PASSWORD", token=tokens["siti"])
+    assert answer.status == 0, answer.err
+    return "press"
+
+
 def draft(run: Run, token: str, *more: str) -> int:
     answer = run("release", "add", "--title", "Jembatan ditutup", "--body", "Isi rilis.", *more, "--json", token=token)
     assert answer.status == 0, answer.err
@@ -202,8 +215,8 @@ def test_init_finishes_what_was_begun_before(run: Run, home: Path) -> None:
 def test_init_brings_an_older_database_up_to_date(
     run: Run, home: Path, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dissem.store.database.HEAD", "0002")
-    monkeypatch.setattr("dissem.store.migrate.migrate", lambda database: _set_version(home, "0002"))
+    monkeypatch.setattr("dissem.store.database.HEAD", "9999")
+    monkeypatch.setattr("dissem.store.migrate.migrate", lambda database: _set_version(home, "9999"))
 
     answer = run("init", str(home))
 
@@ -381,6 +394,49 @@ def test_platforms_need_no_installation_and_tell_settings_and_limits(run: Run) -
     assert settings["api_url"]["default"] == "https://mastodon.social"
     assert known["mastodon"]["facts"]["text"] == 500
     assert "500" in run("channel", "platforms").out
+
+
+def test_platforms_say_what_each_takes_can_do_counts_and_is_known_after_a_lost_answer(run: Run) -> None:
+    known = {one["platform"]: one for one in run("channel", "platforms", "--json").json}
+
+    assert len(known) >= 15
+    for name, one in known.items():
+        assert one["takes"], name
+        assert set(one["certainty"]) <= {"keyed", "staged", "readable", "blind"}, name
+        assert len(one["after_a_lost_answer"]) == len(one["certainty"]) > 0, name
+        assert one["abilities"] or one["facts"]["images"] == 0, name
+    assert known["facebook"]["certainty"] == ["staged", "readable"]
+    assert known["telegram"]["certainty"] == ["blind"]
+    assert known["instagram"]["posts_a_day"] == 50
+    assert known["mastodon"]["figures"] == ["likes", "comments", "shares"]
+    assert known["facebook"]["api"] == "v26.0"
+
+
+def test_platforms_are_described_in_words(run: Run) -> None:
+    blocks = {block.partition(":")[0]: block for block in run("channel", "platforms").out.split("\n\n")[::2]}
+
+    assert "nothing can be looked up: a person decides" in blocks["telegram"]
+    assert "4,096 letters (1,024 beside media)" in blocks["telegram"]
+    assert "long texts as a thread" in blocks["mastodon"]
+    assert "at least 3 s long, at most 1 min long" in blocks["facebook-story"]
+    assert "no text" in blocks["facebook-story"]
+    assert "at most 140 s long" in blocks["x"]
+    assert "alt text of 1,500 letters" in blocks["mastodon"]
+    assert "4.7" in blocks["mastodon"]
+    assert "50" in blocks["instagram"].partition("Posts a day")[2]
+
+
+def test_the_last_day_of_an_interface_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+    from datetime import date
+
+    from dissem.channels.newsroom import Newsroom
+
+    monkeypatch.setattr(Newsroom, "facts", replace(Newsroom.facts, api="v1", sunset=date(2027, 1, 23)))
+
+    assert "v1, until 23 January 2027" in run("channel", "platforms").out
+    [newsroom] = [one for one in run("channel", "platforms", "--json").json if one["platform"] == "newsroom"]
+    assert newsroom["last_day"] == "2027-01-23"
 
 
 def test_a_paused_channel_is_shown_as_paused(run: Run, tokens: dict[str, str], website: str) -> None:
@@ -798,7 +854,8 @@ def broken(home: Path, tokens: dict[str, str], tmp_path: Path) -> dict[str, str]
         ("report weekly --out {folder}", 1, "is a folder"),
         ("job run weekly", 1, "weekly"),
         ("backup {folder}/none/backup.tar", 1, "none"),
-        ("restore {folder}/backup.tar", 1, "by hand"),
+        ("restore {folder}/backup.tar", 1, "backup.tar does not exist"),
+        ("restore", 2, "--by-hand"),
         ("rehearsal serve facebok", 2, "facebook"),
         ("worker", 1, "daemon"),
         ("--lang fr queue", 2, "fr"),
@@ -1101,19 +1158,15 @@ def test_what_stands_for_a_value_is_said_in_the_readers_language() -> None:
     assert _metavars() & set(metavars()) <= same_in_both
 
 
-def test_what_is_not_in_this_version_says_so_in_its_help(run: Run) -> None:
-    for command in ("worker", "restore"):
-        assert "not in this version" in run(command, "--help").out
-
-
 def test_every_command_of_the_design_is_there() -> None:
     wanted = """init demo doctor login daemon worker backup restore preview schedule queue
     agency/add agency/list person/add person/list person/disable person/token
     channel/add channel/edit channel/list channel/check channel/connect channel/pause channel/resume channel/platforms
+    channel/recipients
     release/add release/edit release/list release/show release/submit release/approve release/reject release/withdraw
     delivery/show delivery/cancel delivery/retry delivery/reschedule delivery/resolve delivery/remove
-    engagement/collect engagement/show report/weekly job/list job/check job/run audit/verify config/show
-    rehearsal/serve"""
+    engagement/collect engagement/show engagement/foreign engagement/export report/weekly report/monthly
+    job/list job/check job/run audit/verify config/show rehearsal/serve"""
 
     assert {"/".join(words) for words in _leaves()} == set(wanted.split())
 
@@ -1203,3 +1256,103 @@ def test_the_report_is_written_in_the_form_its_name_says(run: Run, tokens: dict[
 def test_the_report_is_json_for_programs(run: Run, tokens: dict[str, str]) -> None:
     assert run("report", "weekly", "--week", "2026-W47", "--json", token=tokens["budi"]).json["week"] == "2026-W47"
     assert run("report", "weekly", "--week", "2026-W47", "--format", "json").json["week"] == "2026-W47"
+
+
+# Recipients
+
+
+def test_an_address_alone_says_which_recipient_is_meant(run: Run, tokens: dict[str, str], press: str) -> None:
+    run("channel", "recipients", press, "--suppress", "redaksi@harian.example", token=tokens["siti"])
+
+    told = run("channel", "recipients", press, "--json").json
+
+    assert [one["recipient"] for one in told["suppressed"]] == ["Redaksi <redaksi@harian.example>"]
+
+
+def test_recipients_are_listed_and_one_who_wants_no_more_is_left_out(
+    run: Run,
+    tokens: dict[str, str],
+    press: str,
+) -> None:
+    answer = run("channel", "recipients", press, "--suppress", "berita@radio.example", token=tokens["siti"])
+
+    assert answer.status == 0
+    assert "Channel press writes to 1:" in answer.out
+    assert "berita@radio.example" in answer.out.partition("Gets nothing any more")[2]
+    assert "Unsubscribed, as said by siti." in answer.out
+    told = run("channel", "recipients", press, "--json").json
+    assert told["recipients"] == ["Redaksi <redaksi@harian.example>"]
+    assert [one["recipient"] for one in told["suppressed"]] == ["berita@radio.example"]
+
+
+def test_one_who_was_left_out_is_taken_back(run: Run, tokens: dict[str, str], press: str) -> None:
+    run("channel", "recipients", press, "--suppress", "berita@radio.example", token=tokens["siti"])
+
+    told = run("channel", "recipients", press, "--restore", "Berita@Radio.example", "--json").json
+
+    assert told["recipients"] == ["Redaksi <redaksi@harian.example>", "berita@radio.example"]
+    assert told["suppressed"] == []
+
+
+@pytest.mark.parametrize(
+    ("option", "says"), [("--suppress", "is no recipient of press"), ("--restore", "is not left out of press")]
+)
+def test_an_address_that_is_not_there_is_told(
+    run: Run,
+    tokens: dict[str, str],
+    press: str,
+    option: str,
+    says: str,
+) -> None:
+    answer = run("channel", "recipients", press, option, "nobody@radio.example", token=tokens["siti"])
+
+    assert answer.status != 0
+    assert says in answer.err
+
+
+def test_recipients_are_shown_to_those_who_manage_channels_only(
+    run: Run,
+    tokens: dict[str, str],
+    press: str,
+) -> None:
+    answer = run("channel", "recipients", press, token=tokens["ani"])
+
+    assert answer.status == 1
+    assert "redaksi@harian.example" not in answer.out + answer.err
+
+
+def test_a_channel_without_recipients_writes_to_nobody(run: Run, tokens: dict[str, str], website: str) -> None:
+    answer = run("channel", "recipients", website, token=tokens["siti"])
+
+    assert answer.out.strip() == "Channel website writes to nobody."
+
+
+# What is shown of posts that others have to wait for, or that have no words
+
+
+def test_the_preview_names_the_link_that_is_not_known_yet(run: Run, tokens: dict[str, str], website: str) -> None:
+    second = ("channel", "add", "second", "--platform", "newsroom", "--agency", "kominfo", "--set", "folder=second")
+    assert run(*second, token=tokens["siti"]).status == 0
+    number = draft(run, tokens["ani"], "--link-from", website)
+    assert run("schedule", str(number), "--to", f"{website},second", "--at", "besok jam 9").status == 0
+
+    shown = run("preview", str(number), "--channel", "second")
+
+    assert "‹the link of the post that goes first›" in shown.out
+    assert "example.com/link-0" not in shown.out
+    assert "example.com/link-0" in run("preview", str(number), "--channel", "second", "--json").out
+
+
+# Settings
+
+
+def test_the_settings_of_the_citys_apps_are_shown_one_by_one(run: Run, home: Path) -> None:
+    with (home / "config.toml").open("a") as file:
+        file.write('\n[apps.x]\nclient_id = "app-of-the-city"\n')
+
+    settings = run("config", "show", "--json").json["settings"]
+
+    assert settings["apps.x.client_id"] == {"value": "app-of-the-city", "origin": "config.toml"}
+    assert settings["apps.x.secret_env"] == {"value": "", "origin": "default"}
+    assert "apps.x" not in settings
+    assert "apps.x.client_id" in run("config", "show").out

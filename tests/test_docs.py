@@ -21,14 +21,14 @@ def test_the_example_names_every_setting_its_default_and_what_it_is_for() -> Non
 
 
 def row(platform: str) -> list[str]:
-    """The cells of *platform* in the table: settings; what it publishes, counts and reads; after a lost answer."""
+    """The cells of *platform* in the table: its name; settings; what it publishes, counts and reads; the unknown."""
     line = next(line for line in PAGE.splitlines() if line.startswith(f"| {platform} |"))
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
 @pytest.mark.parametrize("platform", platforms())
 def test_the_table_names_every_setting_of_every_platform_and_no_other(platform: str) -> None:
-    common = {"on_absent", "gap", "api_url"}
+    common = {"on_absent", "gap", "daily", "api_url"}
 
     named = set(re.findall(r"`(\w+)`", row(platform)[1]))
 
@@ -42,6 +42,36 @@ def test_the_table_says_which_figures_are_read_and_how_long_a_text_may_be(platfo
 
     assert said.rpartition("; ")[2] == (", ".join(figures) or "no figures")
     assert facts.text is None or f"{facts.text:,}" in said
+
+
+@pytest.mark.parametrize("platform", platforms())
+def test_the_table_says_what_is_known_after_a_lost_answer(platform: str) -> None:
+    known = adapter_class(platform).facts.certainties
+
+    said = re.findall(r"(?:^|\. )(\w+)(?: \([^)]*\))?:", row(platform)[3])
+
+    assert sorted(said) == sorted(known)
+
+
+@pytest.mark.parametrize("platform", platforms())
+def test_the_table_says_how_many_pictures_a_post_may_have(platform: str) -> None:
+    images, said = adapter_class(platform).facts.images, row(platform)[2]
+
+    assert ("picture" in said) is (images > 0)
+    assert images < 2 or re.search(rf"\b{images} pictures", said)
+
+
+def test_the_daily_limits_are_those_of_the_adapters() -> None:
+    limits = {adapter_class(name).facts.daily for name in platforms()} - {None}
+    [paragraph] = [block for block in PAGE.split("\n\n") if block.startswith("A platform's daily limit")]
+
+    assert {int(number) for number in re.findall(r"\b(\d+)\b(?= posts| on)", paragraph)} == limits
+
+
+def test_the_table_has_a_row_for_every_platform_and_no_other() -> None:
+    named = re.findall(r"^\| ([a-z][\w-]*) \| (?:`|\|)", PAGE, flags=re.MULTILINE)
+
+    assert sorted(named) == sorted(platforms())
 
 
 def test_the_readme_names_every_floor_of_the_house() -> None:

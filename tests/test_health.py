@@ -14,7 +14,7 @@ from sqlmodel import Session, select
 from dissem.channels.newsroom import Newsroom
 from dissem.config import PublicMedia
 from dissem.daemon import health
-from dissem.daemon.health import ailments, examine
+from dissem.daemon.health import ailments, examine, remarks
 from dissem.daemon.job_runs import run_now
 from dissem.daemon.jobs import Job
 from dissem.errors import DissemError
@@ -376,15 +376,17 @@ def test_a_channel_of_a_platform_that_is_not_installed_is_told(healthy: Installa
     ("left", "told"),
     [
         (-MINUTE, "has ended"),
-        (DAY, "ends within a day"),
-        (7 * DAY, "ends in 7 days"),
-        (14 * DAY, "ends in 14 days"),
+        (DAY, "ends: Wednesday, 25 November 2026"),
+        (14 * DAY, "ends: Tuesday, 8 December 2026"),
     ],
 )
 def test_a_login_that_is_about_to_end_is_told(healthy: Installation, left: timedelta, told: str) -> None:
     change(healthy, Channel, token_expires=NOW + left)
 
-    assert f"login of channel web {told}" in the_one(healthy)
+    ailment = the_one(healthy)
+
+    assert f"login of channel web {told}" in ailment
+    assert "dissem channel connect web" in ailment
 
 
 def test_a_login_that_lasts_is_no_ailment(healthy: Installation) -> None:
@@ -393,15 +395,24 @@ def test_a_login_that_lasts_is_no_ailment(healthy: Installation) -> None:
     assert found(healthy) == []
 
 
-def test_a_login_that_is_renewed_by_itself_is_told_only_once_it_has_ended(
+def test_a_login_that_is_renewed_by_itself_is_told_only_when_what_renews_it_ends(
     healthy: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Newsroom, "renew", lambda self: {})
-    change(healthy, Channel, token_expires=NOW + MINUTE)
+    def ends(after: timedelta) -> None:
+        with healthy.database.write() as session:
+            channel = session.exec(select(Channel).where(Channel.platform == "tiktok")).one()
+            given = {"client_id": "hush", "client_secret": "hush", "refresh_token": "hush"}
+            moment = str((NOW + after).timestamp())
+            channel.secrets = healthy.adapters.seal(channel, {**given, "refresh_token_ends": moment})
+            session.add(channel)
+
+    with healthy.database.write() as session:
+        session.add(newsroom("tt", platform="tiktok", settings={}, token_expires=NOW + MINUTE))
+    ends(15 * DAY)
     assert found(healthy) == []
 
-    change(healthy, Channel, token_expires=NOW)
-    assert "has ended" in the_one(healthy)
+    ends(14 * DAY)
+    assert "login of channel tt ends: Tuesday, 8 December 2026" in the_one(healthy)
 
 
 @pytest.mark.parametrize(("login", "ailments"), [("facebook", 1), ("instagram", 0)])
@@ -418,7 +429,7 @@ def test_of_one_platform_only_the_logins_that_cannot_be_renewed_are_told(
     told = found(healthy)
 
     assert len(told) == ailments
-    assert all("login of channel ig ends in 7 days" in one for one in told)
+    assert all("login of channel ig ends: Tuesday, 1 December 2026" in one for one in told)
 
 
 def test_an_interface_that_a_platform_ends_soon_is_told_once_however_many_channels(
@@ -432,6 +443,32 @@ def test_an_interface_that_a_platform_ends_soon_is_told_once_however_many_channe
     assert "23 January 2027" in the_one(healthy)
 
     monkeypatch.setattr(Newsroom, "facts", replace(Newsroom.facts, api="v1", sunset=date(2027, 1, 24)))
+    assert found(healthy) == []
+
+
+@pytest.mark.parametrize(("version", "ailments"), [("v21.0", 1), ("v22.0", 0), ("v26.0", 0)])
+def test_a_channel_that_is_set_to_a_version_which_ends_soon_is_told(
+    healthy: Installation, version: str, ailments: int
+) -> None:
+    """Facebook ends v21.0 on 21 January 2027, v22.0 in May, and names no last day of v26.0."""
+    with healthy.database.write() as session:
+        channel = newsroom("fb", platform="facebook", settings={"page": "104", "version": version})
+        session.add(channel)
+        session.flush()
+        channel.secrets = healthy.adapters.seal(channel, {"access_token": "hush"})
+
+    told = found(healthy)
+
+    assert len(told) == ailments
+    assert all("ends version v21.0" in one and "--set version=v26.0" in one for one in told)
+
+
+def test_what_a_machine_can_do_without_is_remarked_and_no_ailment(
+    healthy: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+
+    assert any("ffmpeg is not installed" in str(one) for one in remarks())
     assert found(healthy) == []
 
 

@@ -1,89 +1,100 @@
-"""A backup: the database as it is at one moment, media, jobs and settings, in one file that only its owner reads.
-
-The key is not in it: a backup that is lost opens no account. The key file is kept somewhere else.
-"""
+"""`dissem backup` and `dissem restore`: the whole installation in one file, and back again."""
 
 import os
-import sqlite3
-import tarfile
-from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dissem import i18n
 from dissem.cli.opening import installation
+from dissem.cli.options import asked
 from dissem.cli.show import note, show
-from dissem.config import FILE
-from dissem.errors import Broken, Conflict
+from dissem.clock import utc_now
+from dissem.config import find_home
+from dissem.errors import Conflict, WrongInput
 from dissem.i18n import _
 
 if TYPE_CHECKING:
-    from dissem.store.installation import Installation
+    from dissem.daemon.restore import Brought
 
 Target = Annotated[Path, typer.Argument(metavar="FILE", help=_("The backup, as padang-2026-11-24.tar."))]
+Source = Annotated[Path | None, typer.Argument(metavar="FILE", help=_("The backup, as padang-2026-11-24.tar."))]
 
 
 def backup(file: Target) -> None:
+    from dissem.store.backup import write
+
     target = file.expanduser()
     if target.exists():
         raise Conflict("{file} is there already.", hint="Choose another name, or move it away.", file=target)
     with installation() as opened:
-        if not opened.database.is_sqlite:
-            raise Conflict(
-                "This version makes backups of SQLite installations only.",
-                hint="For PostgreSQL use pg_dump, and copy the media folder {media}.",
-                media=opened.media,
-            )
-        _write(opened, target)
+        write(opened, target, now=utc_now())
         note(_("The key is not in it; keep a copy of {key} somewhere else.", key=opened.key_file))
     size = target.stat().st_size
     show({"file": str(target), "size": size}, _("{file}: {size} bytes.", file=target, size=i18n.number(size)))
 
 
-def restore(file: Target) -> None:
-    raise Conflict(
-        "This version does not restore backups by itself.",
-        hint="With the daemon stopped, unpack {file} by hand. Before it starts again look at every delivery due since "
-        "the backup: it may be public already (docs/running.md, Backups).",
-        file=file,
+def restore(
+    file: Source = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help=_("Also where there is a database; it is kept beside the new one."))
+    ] = False,
+    by_hand: Annotated[
+        bool,
+        typer.Option("--by-hand", help=_("The database was brought back already; see that nothing goes out twice.")),
+    ] = False,
+    any_key: Annotated[
+        bool, typer.Option("--any-key", help=_("The key is lost: go on with another one, without the secrets."))
+    ] = False,
+) -> None:
+    if (file is None) is not by_hand:
+        raise WrongInput("Say either a backup or --by-hand.")
+    brought = _by_hand() if file is None else _restored(file.expanduser(), replace=replace, any_key=any_key)
+    if brought.kept:
+        note(_("The old database is kept in {folder}.", folder=brought.kept))
+    note(_("What was entered, approved or decided after the backup is not in it; tell your colleagues."))
+    data = {
+        "home": str(brought.home),
+        "deliveries": brought.marked,
+        "kept": str(brought.kept) if brought.kept else None,
+    }
+    show(data, _summary(brought))
+
+
+def _summary(brought: "Brought") -> str:
+    if not brought.marked:
+        return _("The backup is back in {home}. Nothing was planned in it.", home=brought.home)
+    return _(
+        "The backup is back in {home}. {n} deliveries may have been published after it was made: each is looked up "
+        "before it goes out, or held for you where that cannot be done. Start the daemon, then: dissem queue",
+        home=brought.home,
+        n=brought.marked,
     )
 
 
-def _write(opened: "Installation", target: Path) -> None:
-    """First beside its place, so that a half one never bears the name of a backup."""
-    os.umask(0o077)
-    with TemporaryDirectory(dir=target.parent, prefix=".backup-") as folder:
-        copy, half = Path(folder) / "dissem.db", Path(folder) / "half.tar"
-        _copy_database(opened, copy)
-        with tarfile.open(half, "w") as tar:
-            tar.add(copy, "data/dissem.db")
-            tar.add(opened.media, "data/media")
-            for inside in (FILE, "jobs"):
-                if (opened.home / inside).exists():
-                    tar.add(opened.home / inside, inside)
-        _settle(half)
-        os.link(half, target)  # not replace: nobody's file is overwritten
+def _by_hand() -> "Brought":
+    from dissem.daemon.restore import see_to_it
+
+    with installation() as opened:
+        return see_to_it(opened, utc_now())
 
 
-def _copy_database(opened: "Installation", copy: Path) -> None:
-    """One moment of the database while others go on writing; then seen to be whole."""
-    from dissem.store.database import LAST_BACKUP
+def _restored(file: Path, *, replace: bool, any_key: bool) -> "Brought":
+    from dissem.daemon.restore import bring_back, lay_out
+    from dissem.store.backup import reading
 
-    source_uri = f"{Path(str(opened.database.file)).absolute().as_uri()}?mode=ro"
-    with closing(sqlite3.connect(source_uri, uri=True)) as source:
-        source.execute("VACUUM INTO ?", (str(copy),))
-    with closing(sqlite3.connect(copy)) as made:
-        (verdict,) = made.execute("PRAGMA integrity_check").fetchone()
-    if verdict != "ok":
-        raise Broken("The database file is damaged.", hint=LAST_BACKUP)
+    with reading(file) as source:
+        opened = lay_out(_home(), source)
+        try:
+            return bring_back(opened, source, now=utc_now(), replace=replace, any_key=any_key)
+        finally:
+            opened.close()
 
 
-def _settle(file: Path) -> None:
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _home() -> Path:
+    """The installation this is for; one that is named need not be there yet."""
+    folder = asked().folder or (Path(os.environ["DISSEM_HOME"]) if os.environ.get("DISSEM_HOME") else None)
+    if folder:
+        return folder.expanduser().resolve()
+    return find_home(None)

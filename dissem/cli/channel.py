@@ -1,7 +1,8 @@
 """Channels: one account on one platform, of one agency."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,14 +12,16 @@ from dissem.cli.command import Commands
 from dissem.cli.connect import connect
 from dissem.cli.opening import desk
 from dissem.cli.options import ChannelName
-from dissem.cli.show import facts, note, show, table, word
+from dissem.cli.platforms import platforms
+from dissem.cli.show import facts, local, note, show, table, word
 from dissem.errors import DissemError, WrongInput, told
 from dissem.i18n import _
 
 if TYPE_CHECKING:
-    from dissem.channels.adapter import Facts
+    from zoneinfo import ZoneInfo
+
     from dissem.desk.acting import Acting
-    from dissem.models import Channel
+    from dissem.models import Channel, Suppression
 
 app = Commands(_("Channels: connect, check, pause."))
 
@@ -112,12 +115,51 @@ def resume(name: ChannelName) -> None:
         show(shapes.channel(resumed, acting.installation.zone), _("Channel {channel} publishes again.", channel=name))
 
 
-@app.command("platforms", help=_("Show the platforms, their settings and what they take."))
-def platforms() -> None:
-    from dissem.channels.registry import platforms as installed
+app.command("platforms", help=_("Show the platforms, their settings and what they take."))(platforms)
 
-    shown = [_platform(name) for name in installed()]
-    show(shown, "\n\n".join(_described(one) for one in shown))
+
+@app.command("recipients", help=_("Show whom a channel writes to, and who gets nothing any more."))
+def recipients(
+    name: ChannelName,
+    suppress: Annotated[
+        list[str] | None, typer.Option(metavar="ADDRESS", help=_("Write to it no more; repeat for more."))
+    ] = None,
+    restore: Annotated[
+        list[str] | None, typer.Option(metavar="ADDRESS", help=_("Write to it again; repeat for more."))
+    ] = None,
+) -> None:
+    from dissem.desk import recipients as people_written_to
+
+    with desk() as acting:
+        for address in suppress or ():
+            people_written_to.suppress(acting, name, address.strip())
+        for address in restore or ():
+            people_written_to.restore(acting, name, address.strip())
+        wanted, left_out = people_written_to.listed(acting, name)
+        zone = acting.installation.zone
+        data = {
+            "channel": name,
+            "recipients": wanted,
+            "suppressed": [
+                {"recipient": one.recipient, "since": local(one.since, zone), "reason": told(one.reason)}
+                for one in left_out
+            ],
+        }
+        blocks = (_written_to(name, wanted), _left_out(left_out, zone))
+        show(data, "\n\n".join(block for block in blocks if block))
+
+
+def _written_to(name: str, wanted: Sequence[str]) -> str:
+    if not wanted:
+        return _("Channel {channel} writes to nobody.", channel=name)
+    return "\n".join((_("Channel {channel} writes to {n}:", channel=name, n=len(wanted)), *(f"  {w}" for w in wanted)))
+
+
+def _left_out(left_out: "Sequence[Suppression]", zone: "ZoneInfo") -> str:
+    return table(
+        [_("Gets nothing any more"), _("Since"), _("Reason")],
+        [(one.recipient, i18n.short_moment(one.since, zone), told(one.reason)) for one in left_out],
+    )
 
 
 def _tell(acting: "Acting", channel: "Channel", problem: DissemError | None, sentence: str) -> None:
@@ -144,68 +186,3 @@ def _asked_secrets(missing: list[str]) -> dict[str, str]:
     for answer in answers.values():
         redaction.learn(answer)
     return answers
-
-
-# Platforms
-
-
-def _platform(name: str) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    from dissem.channels.registry import adapter_class
-    from dissem.store.adapters import secret_fields
-
-    adapter = adapter_class(name)
-    secrets = secret_fields(adapter)
-    return {
-        "platform": name,
-        "settings": [
-            {
-                "name": key,
-                "secret": key in secrets,
-                "required": field.is_required(),
-                "default": None if field.is_required() or key in secrets else _default(field),
-                "description": _(field.description or ""),
-            }
-            for key, field in adapter.Settings.model_fields.items()
-        ],
-        "facts": {key: _fact(value) for key, value in asdict(adapter.facts).items()},
-        "takes": _takes(adapter.facts),
-    }
-
-
-def _default(field: Any) -> Any:
-    value = field.get_default(call_default_factory=True)
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
-
-
-def _fact(value: Any) -> Any:
-    return sorted(value) if isinstance(value, frozenset) else value
-
-
-def _takes(found: "Facts") -> str:
-    """The limits in one line, as people ask for them."""
-    text = _("text without limit") if found.text is None else _("{number} letters", number=i18n.number(found.text))
-    parts = [text]
-    if found.images:
-        parts.append(_("{number} pictures", number=i18n.number(found.images)))
-    if found.videos:
-        parts.append(_("{number} videos", number=i18n.number(found.videos)))
-    if found.needs_media:
-        parts.append(_("never without a picture or video"))
-    return ", ".join(parts)
-
-
-def _described(one: dict[str, Any]) -> str:
-    rows = [
-        (
-            setting["name"],
-            _("secret") if setting["secret"] else _("setting"),
-            _("needed") if setting["required"] else setting["default"],
-            setting["description"],
-        )
-        for setting in one["settings"]
-    ]
-    return f"{one['platform']}: {one['takes']}\n" + table(
-        [_("Name"), _("Kind"), _("Default"), _("Meaning")], rows, empty=_("It has no settings.")
-    )

@@ -56,6 +56,7 @@ def metavars() -> dict[str, str]:
     return {
         "CHANNEL": _("CHANNEL"),
         "CODE": _("CODE"),
+        "DATE": _("DATE"),
         "DELIVERY": _("DELIVERY"),
         "FILE": _("FILE"),
         "FOLDER": _("FOLDER"),
@@ -65,6 +66,7 @@ def metavars() -> dict[str, str]:
         "KEY=VALUE": _("KEY=VALUE"),
         "KEY=VARIABLE": _("KEY=VARIABLE"),
         "KIND": _("KIND"),
+        "MONTH": _("MONTH"),
         "N": _("N"),
         "NAME": _("NAME"),
         "PLATFORM": _("PLATFORM"),

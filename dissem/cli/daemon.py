@@ -8,10 +8,10 @@ from dissem import i18n
 from dissem.cli.command import Commands
 from dissem.cli.opening import installation
 from dissem.cli.options import asked
-from dissem.cli.show import fields, local, show, table
+from dissem.cli.show import fields, local, note, show, table
 from dissem.clock import utc_now
 from dissem.config import find_home
-from dissem.errors import Conflict, DissemError, told
+from dissem.errors import DissemError, told
 from dissem.i18n import _
 
 if TYPE_CHECKING:
@@ -39,15 +39,18 @@ def daemon(
 
 
 def worker() -> None:
-    raise Conflict(
-        "A worker needs the distributed engine (procrastinate), which this version has not.",
-        hint="Run the daemon, which carries everything out itself: dissem daemon",
-    )
+    from dissem.daemon.run import work
+
+    with installation(logs=False) as opened:
+        status = work(opened)
+    raise typer.Exit(status)
 
 
 def doctor() -> None:
-    from dissem.daemon.health import examine
+    from dissem.daemon.health import examine, remarks
 
+    for remark in remarks():
+        note(f"{remark} {remark.hint}")
     found = [_sentence(one) for one in examine(find_home(asked().folder), now=utc_now())]
     show(found, "\n".join(f"- {one['message']} {one['hint']}".strip() for one in found) or _("All is well."))
     if found:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from dissem.desk.acting import Acting
     from dissem.desk.verdicts import Case
-    from dissem.models import Channel, Delivery, State
+    from dissem.models import Channel, Delivery, Part, State
 
 app = Commands(_("One release on one channel: look, cancel, retry, decide."))
 
@@ -136,6 +136,8 @@ def _states(given: "Sequence[str] | None") -> "list[State]":
 
 
 def _described(acting: "Acting", case: "Case") -> str:
+    from dissem.models import Settled
+
     delivery, zone = case.delivery, acting.installation.zone
     head = facts(
         {
@@ -149,6 +151,7 @@ def _described(acting: "Acting", case: "Case") -> str:
             _("Tried again"): i18n.moment(delivery.next_at, zone) if delivery.next_at > delivery.due else None,
             _("Published"): delivery.published and i18n.moment(delivery.published, zone),
             _("Link"): " ".join(publication.url or publication.remote_id for publication in case.publications),
+            _("Left out"): ", ".join(_recipient(part) for part in case.parts if part.settled is Settled.REFUSED),
         }
     )
     attempts = table(
@@ -156,11 +159,17 @@ def _described(acting: "Acting", case: "Case") -> str:
         [_attempt(case, attempt, zone) for attempt in case.attempts],
         empty=_("Nothing was sent yet."),
     )
-    text = "\n\n".join(str(part.post.get("text") or part.post.get("title") or "") for part in case.parts)
+    texts = (str(part.post.get("text") or part.post.get("title") or "") for part in case.parts)
+    text = "\n\n".join(dict.fromkeys(texts))  # to many recipients goes the same
     return "\n\n".join(part for part in (head, indented(text), attempts) if part)
 
 
 def _attempt(case: "Case", attempt: Any, zone: Any) -> tuple[object, ...]:
-    numbers = {part.id: part.number for part in case.parts}
+    numbers = {part.id: _recipient(part) or part.number for part in case.parts}
     said = " ".join(part for part in (_(attempt.outcome or "no answer yet"), told(attempt.detail)) if part)
     return attempt.number, numbers.get(attempt.part_id), i18n.short_moment(attempt.started, zone), said
+
+
+def _recipient(part: "Part") -> str:
+    """Whom a part is for, where each recipient gets one."""
+    return str(part.post.get("recipient") or "")

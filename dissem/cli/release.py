@@ -479,13 +479,15 @@ def _part(part: dict[str, Any], of: int) -> str:
     counted = i18n.number(part["length"])
     if part["limit"] is None:
         length = _("{length} letters", length=counted)
+    elif part["limit"] == 0:
+        length = _("no text")
     else:
         length = _("{length} of {limit} letters", length=counted, limit=i18n.number(part["limit"]))
     head = _("Part {number} of {all}: {length}", number=part["number"], all=of, length=length)
     beside = facts(
         {
             _("Title"): part["title"],
-            _("Link"): part["link"],
+            _("Link"): part["link"] and _with_link_named(part["link"]),
             _("Hashtags"): " ".join(f"#{tag}" for tag in part["tags"]),
         }
     )
@@ -495,4 +497,12 @@ def _part(part: dict[str, Any], of: int) -> str:
         for file in part["attachments"]
     ]
     whole = _("And the whole text:") + "\n" + indented(part["body"]) if part["body"] else ""
-    return "\n".join(block for block in (head, indented(part["text"]), whole, beside, *files) if block)
+    text = indented(_with_link_named(part["text"]))
+    return "\n".join(block for block in (head, text, whole, beside, *files) if block)
+
+
+def _with_link_named(text: str) -> str:
+    """A link that is not known yet takes the longest place it may need; people are told what will stand there."""
+    from dissem.compose.links import in_words
+
+    return in_words(text, _("‹the link of the post that goes first›"))

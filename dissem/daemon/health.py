@@ -7,8 +7,8 @@ web server shows of the public folder is looked at with a tiny file, which is ta
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import func, text
@@ -16,23 +16,26 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
 from dissem import config, i18n
-from dissem.channels.adapter import Adapter
 from dissem.channels.network import Network
 from dissem.channels.registry import adapter_class
 from dissem.clock import local_day
-from dissem.daemon import jobs
+from dissem.compose import heic, transcode
+from dissem.daemon import jobs, marker
 from dissem.daemon.job_runs import last_runs
-from dissem.daemon.run import ALIVE
+from dissem.daemon.run import ALIVE, holder
+from dissem.desk.endings import ending, logins_of, versions_of
+from dissem.engagement import foreign
 from dissem.errors import Broken, DissemError, told
 from dissem.models import Channel, ChannelState, Daemon, Delivery, State
+from dissem.queue import restored
 from dissem.store.database import LAST_BACKUP
 from dissem.store.installation import Installation
 from dissem.store.vault import load_key
 
 ROOM = 2**30  # bytes that should be free for media, database and the next backup
 UNTAKEN = timedelta(minutes=2)  # a post that was due this long ago should be in somebody's hand
-TOKEN = timedelta(days=14)  # a login that ends sooner is worth a word
-SUNSET = timedelta(days=60)  # so is a platform's interface that does
+LOGIN = timedelta(days=14)  # a login that ends sooner is worth a word
+VERSION = timedelta(days=60)  # so is a platform's interface that does: a newer dissem has to be found first
 
 Ailments = Iterator[DissemError]
 
@@ -59,10 +62,13 @@ def ailments(installation: Installation, *, now: datetime) -> list[DissemError]:
 
     def kept(one: Installation) -> Ailments:
         with one.database.read() as session:
-            yield from _daemons(session, now)
+            yield from _from_the_past(session, one, now)
+            yield from _daemons(session, one, now)
             yield from _deliveries(session)
-            yield from _channels(session, one, now)
+            yield from _channels(session, one)
+            yield from _endings(session, one, now)
             yield from _job_runs(session, one)
+            yield from foreign.ailments(session)
 
     return [*ground, *_found(kept, on=installation)]
 
@@ -179,15 +185,37 @@ def _database(installation: Installation) -> Ailments:
     with database.read() as session:
         said = session.execute(text("PRAGMA quick_check(1)")).scalar()
     if said != "ok":
-        yield Broken("The database file is damaged.", hint="Stop the daemon and restore the last backup.")
+        yield Broken("The database file is damaged.", hint=LAST_BACKUP)
 
 
 # What is going on
 
 
-def _daemons(session: Session, now: datetime) -> Ailments:
+def _from_the_past(session: Session, installation: Installation, now: datetime) -> Ailments:
+    """A database somebody brought back by hand, and what a restore left in doubt."""
+    if marker.is_behind(session, marker.last_seen(installation.home), now):
+        yield Broken(
+            "The database is older than what was published from it; the next daemon looks everything up first.",
+            hint="If that was not meant: bring the right database back. Otherwise: dissem restore --by-hand",
+        )
+    elif n := restored.in_doubt(session):
+        yield DissemError(
+            "{n} deliveries may have been published after the backup that was brought back; none goes out unseen.",
+            hint="See them: dissem queue --state unknown --state held",
+            n=n,
+        )
+
+
+def _daemons(session: Session, installation: Installation, now: datetime) -> Ailments:
     alive = select(Daemon.owner).where(col(Daemon.ended).is_(None), Daemon.beat > now - ALIVE)
     if session.exec(alive.limit(1)).first() is None:
+        if installation.database.is_sqlite and (pid := holder(installation.data)):
+            yield Broken(
+                "A daemon runs as process {pid} and gives no sign of life: the clock was set, or it hangs.",
+                hint="See that the server's clock is right, then stop the daemon (kill {pid}) and start it again.",
+                pid=pid,
+            )
+            return
         due = _due(session, now)
         if due:
             yield Broken("No daemon is running and {n} posts are due.", hint="Start it at once: dissem daemon", n=due)
@@ -246,15 +274,13 @@ def _deliveries(session: Session) -> Ailments:
 # Channels
 
 
-def _channels(session: Session, installation: Installation, now: datetime) -> Ailments:
-    found = session.exec(select(Channel).order_by(Channel.name)).all()
+def _channels(session: Session, installation: Installation) -> Ailments:
     opens = _opens(installation)
-    for channel in found:
-        yield from _channel(installation, channel, now, opens=opens)
-    yield from _sunsets(installation, sorted({channel.platform for channel in found}), now)
+    for channel in session.exec(select(Channel).order_by(Channel.name)).all():
+        yield from _channel(installation, channel, opens=opens)
 
 
-def _channel(installation: Installation, channel: Channel, now: datetime, *, opens: bool) -> Ailments:
+def _channel(installation: Installation, channel: Channel, *, opens: bool) -> Ailments:
     if channel.state is ChannelState.PAUSED:
         yield DissemError(
             "Channel {channel} is paused: {why}" if channel.reason else "Channel {channel} is paused.",
@@ -269,7 +295,7 @@ def _channel(installation: Installation, channel: Channel, now: datetime, *, ope
     if not opens:
         return
     try:
-        yield from _login(channel, installation.adapters.of(channel), now)
+        installation.adapters.of(channel)
     except DissemError as error:
         values = {k: v for k, v in error.values.items() if k not in ("channel", "why")}
         yield DissemError(
@@ -289,44 +315,49 @@ def _opens(installation: Installation) -> bool:
         return False
 
 
-def _login(channel: Channel, adapter: Adapter, now: datetime) -> Ailments:
-    """Whether its token ends; one that the adapter renews by itself is worth a word only when that failed."""
-    if channel.token_expires is None:
+def _endings(session: Session, installation: Installation, now: datetime) -> Ailments:
+    """Logins and interfaces that end. A login that renews itself is told when what renews it ends."""
+    zone = installation.zone
+    if _opens(installation):
+        yield from ending(logins_of(installation), (), now=now, zone=zone, within=LOGIN)
+    yield from ending((), versions_of(installation), now=now, zone=zone, within=VERSION)
+    for channel in session.exec(select(Channel).order_by(Channel.name)).all():
+        yield from _older_version(channel, local_day(now, zone))
+
+
+def _older_version(channel: Channel, today: date) -> Ailments:
+    """Whether the version that the channel is set to ends, where its platform tells when."""
+    try:
+        kind = adapter_class(channel.platform)
+    except DissemError:  # said of the channel
         return
-    left = channel.token_expires - now
-    hint = "Give it a new one: dissem channel connect {channel}"
-    if left <= timedelta(0):
-        yield DissemError("The login of channel {channel} has ended.", hint=hint, channel=channel.name)
-    elif _renews(adapter):
-        return
-    elif left <= timedelta(days=1):
-        yield DissemError("The login of channel {channel} ends within a day.", hint=hint, channel=channel.name)
-    elif left <= TOKEN:
+    last_days: Mapping[str, date] = getattr(kind, "last_days", {})
+    version = channel.settings.get("version", "")
+    last = last_days.get(version)
+    if last and last - today <= VERSION:
         yield DissemError(
-            "The login of channel {channel} ends in {days} days.", hint=hint, channel=channel.name, days=left.days
+            "{platform} ends version {api} of its interface, which channel {channel} is set to, on {day}.",
+            hint="Set a newer one: dissem channel edit {channel} --set version={newer}",
+            platform=kind.facts.label,
+            api=version,
+            channel=channel.name,
+            day=i18n.day(last),
+            newer=kind.facts.api,
         )
 
 
-def _renews(adapter: Adapter) -> bool:
-    """Whether this login is renewed by itself; of one platform some may be and others not."""
-    return adapter.renews
-
-
-def _sunsets(installation: Installation, platforms: Sequence[str], now: datetime) -> Ailments:
-    today = local_day(now, installation.zone)
-    for platform in platforms:
-        try:
-            facts = adapter_class(platform).facts
-        except DissemError:  # said of its channels
-            continue
-        if facts.sunset and facts.sunset - today <= SUNSET:
-            yield DissemError(
-                "{platform} ends version {api} of its interface, which this dissem speaks, on {day}.",
-                hint="Install a newer dissem before that day.",
-                platform=facts.label,
-                api=facts.api,
-                day=i18n.day(facts.sunset),
-            )
+def remarks() -> list[DissemError]:
+    """What this machine lacks that an installation can do without."""
+    found = []
+    if not transcode.installed():
+        found.append(
+            DissemError("Videos are not converted here: ffmpeg is not installed.", hint="As in: apt install ffmpeg")
+        )
+    if not heic.installed():
+        found.append(
+            DissemError("Photos of the kind HEIC are not read here.", hint="As in: pip install 'dissem[heic]'")
+        )
+    return found
 
 
 # Jobs

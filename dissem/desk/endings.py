@@ -97,11 +97,11 @@ def login_ends(adapters: Adapters, channel: Channel) -> datetime | None:
     """When a person has to log in again: the end of what renews the login, if something does, else of the token."""
     from pydantic import SecretStr
 
-    if not renewable(channel):
-        return channel.token_expires
     try:
+        if not (renewable(channel) and adapters.of(channel).renews):
+            return channel.token_expires
         kept = adapters.opened(channel).get("refresh_token_ends")
-    except DissemError:  # the key is not there: said elsewhere
+    except DissemError:  # the key is not there, or the settings cannot be used: said elsewhere
         return None
     return moment(SecretStr(kept)) if kept else None
 

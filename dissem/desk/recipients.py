@@ -33,8 +33,15 @@ def suppress(acting: Acting, name: str, recipient: str) -> None:
     with acting.write() as session:
         channel = known(session, name)
         acting.require(Action.CHANNELS, channel.agency)
-        if recipient not in acting.installation.adapters.of(channel).recipients():
-            raise WrongInput("{recipient} is no recipient of {channel}.", recipient=recipient, channel=name)
+        meant = _meant(recipient, acting.installation.adapters.of(channel).recipients())
+        if meant is None:
+            raise WrongInput(
+                "{recipient} is no recipient of {channel}.",
+                hint="See them: dissem channel recipients {channel}",
+                recipient=recipient,
+                channel=name,
+            )
+        recipient = meant
         if session.get(Suppression, (channel.id, recipient)) is None:
             why = DissemError("Unsubscribed, as said by {person}.", person=acting.name)
             session.add(
@@ -48,11 +55,27 @@ def restore(acting: Acting, name: str, recipient: str) -> None:
     with acting.write() as session:
         channel = known(session, name)
         acting.require(Action.CHANNELS, channel.agency)
-        row = session.get(Suppression, (channel.id, recipient))
-        if row is None:
-            raise NotFound("{recipient} is not left out of {channel}.", recipient=recipient, channel=name)
-        session.delete(row)
-        acting.record(session, "channel.restore", f"channel {name}", recipient=recipient)
+        rows = {row.recipient: row for row in _suppressed(session, channel)}
+        meant = _meant(recipient, list(rows))
+        if meant is None:
+            raise NotFound(
+                "{recipient} is not left out of {channel}.",
+                hint="See who is: dissem channel recipients {channel}",
+                recipient=recipient,
+                channel=name,
+            )
+        session.delete(rows[meant])
+        acting.record(session, "channel.restore", f"channel {name}", recipient=meant)
+
+
+def _meant(said: str, known: Sequence[str]) -> str | None:
+    """Which of *known* is meant, also where only the address of a "Name <address>" is said."""
+    wanted = said.strip().casefold()
+    return next((one for one in known if wanted in (one.casefold(), _address(one).casefold())), None)
+
+
+def _address(recipient: str) -> str:
+    return recipient.rpartition("<")[2].rstrip(">")
 
 
 def _suppressed(session: Session, channel: Channel) -> Sequence[Suppression]:

@@ -15,7 +15,8 @@ from dissem.errors import Conflict, NotAllowed
 from dissem.i18n import moment
 from dissem.models import Channel, Delivery, Evidence, Release, State
 from dissem.queue import quotas
-from dissem.queue.claims import IN_HAND, stopped_halfway
+from dissem.queue.claims import stopped_halfway
+from dissem.queue.due import IN_HAND
 from dissem.queue.moves import advance
 
 ENDED = (State.CANCELLED, State.MISSED, State.REFUSED)

@@ -15,7 +15,7 @@ from dissem.desk.rights import Action
 from dissem.errors import Conflict, WrongInput
 from dissem.i18n import moment
 from dissem.models import Attempt, Channel, Delivery, Evidence, Part, Publication, Release, State
-from dissem.queue import parts
+from dissem.queue import parts, restored
 from dissem.queue.carry import keep_receipt, prepared_anew
 from dissem.queue.claims import Claimed, receipt_of, stopped_halfway
 from dissem.queue.moves import advance, situation
@@ -109,7 +109,7 @@ def _say_absent(session: Session, acting: Acting, delivery: Delivery, channel: C
         select(Attempt).where(Attempt.delivery_id == delivery.id).order_by(col(Attempt.id).desc()).limit(1)
     ).first()
     facts = adapter_class(channel.platform).facts
-    sure = settled_at(last.started, acting.installation.config.timing, facts.lag) if last else now
+    sure = settled_at(_began(last), acting.installation.config.timing, facts.lag) if last else now
     if now < sure:
         raise Conflict(
             "It is too early to say that delivery {delivery} is not there; it may still appear.",
@@ -117,17 +117,13 @@ def _say_absent(session: Session, acting: Acting, delivery: Delivery, channel: C
             delivery=delivery.id,
             moment=moment(sure, acting.installation.zone),
         )
-    advance(
-        session,
-        delivery,
-        Evidence.SAID_ABSENT,
-        now=now,
-        ambiguous=False,
-        absences=0,
-        failures=0,
-        next_at=now,
-        reason=None,
-    )
+    values = {"absences": 0, "failures": 0, "next_at": now, "reason": None, **restored.absent(session, delivery)}
+    advance(session, delivery, Evidence.SAID_ABSENT, now=now, **{**values, "ambiguous": False})
+
+
+def _began(attempt: Attempt) -> datetime:
+    """When *attempt* was made at the latest: one that a restored database cannot know of, before it was restored."""
+    return attempt.settled if attempt.settled and restored.is_marked(attempt) else attempt.started
 
 
 def _say_published(session: Session, delivery: Delivery, channel: Channel, url: str, now: datetime) -> None:

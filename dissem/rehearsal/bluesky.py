@@ -310,6 +310,15 @@ class BlueskyStandin(BlueskyDoor):
         seen = [live for uri in uris if (live := self.find(uri)) and self.age(live) >= self.indexing]
         return Answer(200, {"posts": [self._view(live) for live in seen]})
 
+    @route("GET", "/xrpc/app.bsky.actor.getProfile", label="profile")
+    def get_profile(self, request: Request) -> Answer:
+        self._token(request, "access")
+        owner = self._named(self._parameter(request, "actor"))
+        if owner is None:
+            raise invalid("Profile not found")
+        about = {"did": owner.id, "handle": owner.handle, "displayName": owner.name, "labels": []}
+        return Answer(200, {**about, "followersCount": 4210, "followsCount": 12, "postsCount": len(self.records)})
+
     def counts(self, live: Live) -> dict[str, int]:
         return {name: grown(f"{live.id}:{name}", self.age(live), ceiling) for name, ceiling in CEILINGS.items()}
 

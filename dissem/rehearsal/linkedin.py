@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from html import escape
 from itertools import count
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 from dissem.rehearsal import linkedin_media, linkedin_text
 from dissem.rehearsal.linkedin_door import (
@@ -131,6 +132,14 @@ class LinkedInStandin(LinkedInDoor):
             raise denied("organizations.GET")
         about = {"id": int(held[0].id), "localizedName": held[0].name, "vanityName": held[0].handle}
         return Answer(200, {**about, "primaryOrganizationType": "NONE"})
+
+    @route("GET", "/rest/networkSizes/{urn}", label="followers")
+    def network_size(self, request: Request) -> Answer:
+        asking = self._sign_in(request, "rw_organization_admin")
+        held = [one for one in self.accounts if one.token == asking.token and one.urn == unquote(request.params["urn"])]
+        if not held or request.one("edgeType") != "COMPANY_FOLLOWED_BY_MEMBER":
+            raise denied("networkSizes.GET")
+        return Answer(200, {"firstDegreeSize": 4210})
 
     # Files
 

@@ -23,7 +23,7 @@ from dissem.rehearsal.instagram import InstagramStandin
 from dissem.rehearsal.login import LoginDoor, Unredeemable, Way, fields
 from dissem.rehearsal.standin import route
 from dissem.rehearsal.threads import ThreadsStandin
-from dissem.rehearsal.wire import Answer, Denied, Request
+from dissem.rehearsal.wire import Answer, Request
 
 SHORT = timedelta(hours=1)
 PAGE = {"id", "name", "access_token", "tasks", "category", "instagram_business_account"}
@@ -264,12 +264,3 @@ class ThreadsLoginStandin(AccountLogin, ThreadsStandin):
 
     def told(self, account: str, token: str, scopes: frozenset[str]) -> Mapping[str, Any]:
         return {"access_token": token, "user_id": int(account)}
-
-    @route("GET", "/{version}/{user}/threads_insights", label="insights")
-    def profile_insights(self, request: Request) -> Answer:
-        self._sign_in(request, "threads_manage_insights")
-        known = {"views", "likes", "replies", "reposts", "quotes", "clicks", "followers_count"}
-        names = self._arguments(request, {"metric", "since", "until"}).get("metric", "").split(",")
-        if not known.issuperset(names):
-            raise Denied(self.refused(request))
-        return Answer(200, {"data": [{"name": name, "period": "day", "total_value": {"value": 0}} for name in names]})

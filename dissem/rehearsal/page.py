@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from html import escape
 
 from dissem.rehearsal.files import Stored
-from dissem.rehearsal.standin import Live, Standin
+from dissem.rehearsal.standin import Account, Live, Standin
 
 TITLE = "Gladi: akun-akun sekarang"
 WIB = timezone(timedelta(hours=7), "WIB")
@@ -32,7 +32,7 @@ PLATFORMS = {
     "telegram": "Telegram",
     "x": "X",
     "apprise": "Apprise",
-    "email": "Email",
+    "email": "Surel",
     "facebook": "Facebook",
     "instagram": "Instagram",
     "threads": "Threads",
@@ -51,6 +51,7 @@ COUNTS = {
     "reblogs_count": "boost",
     "retweet_count": "posting ulang",
     "shares": "dibagikan",
+    "replies": "balasan",
     "replies_count": "balasan",
     "reply_count": "balasan",
     "comments": "komentar",
@@ -108,7 +109,7 @@ li b { font-variant-numeric: tabular-nums; }
 def page(standins: Iterable[Standin]) -> str:
     """Every account with its live posts, newest first; files are inside the page, texts are escaped."""
     playing = list(standins)
-    sections = "".join(_section(standin, account) for standin in playing for account in _names(standin))
+    sections = "".join(_section(standin, who) for standin in playing for who in _everybody(standin))
     newest = max((standin.clock() for standin in playing), default=None)
     at = f'<p class="soft">Keadaan {_when(newest)}. Semua ini tiruan di komputer ini.</p>' if newest else ""
     return document(TITLE, f"<header><h1>{TITLE}</h1>{at}</header>\n<main>{sections or _nothing()}</main>")
@@ -136,19 +137,20 @@ def figure(stored: Stored) -> str:
     return f'<p class="soft">Berkas {escape(stored.type)}, {size} MB, tidak ditampilkan di sini. {alt}</p>'
 
 
-def _names(standin: Standin) -> list[tuple[str, str]]:
-    """Handles and names of the accounts, then whoever else has posted."""
-    known = {account.handle: account.name for account in standin.accounts}
-    posted = {live.account: live.account for live in standin.public if live.account not in known}
-    return list((known | posted).items())
+def _everybody(standin: Standin) -> list[Account]:
+    """The accounts, then whoever else has posted. A post names its account by handle or by id."""
+    known = {name for account in standin.accounts for name in (account.handle, account.id)}
+    strangers = dict.fromkeys(live.account for live in standin.public if live.account not in known)
+    return [*standin.accounts, *(Account(name, name, name) for name in strangers)]
 
 
-def _section(standin: Standin, account: tuple[str, str]) -> str:
-    handle, name = account
+def _section(standin: Standin, account: Account) -> str:
+    handle, name = account.handle, account.name
     platform = escape(PLATFORMS.get(standin.name, standin.name))
-    posts = [live for live in reversed(standin.public) if live.account == handle]
+    posts = [live for live in reversed(standin.public) if live.account in (handle, account.id)]
     total = f"{len(posts)} kiriman" if posts else "Belum ada kiriman"
-    head = f'<header><h2>{escape(name)}</h2><p class="soft">{platform}, @{escape(handle)}. {total}.</p></header>'
+    called = handle if "@" in handle else f"@{handle}"  # a mail address has its own
+    head = f'<header><h2>{escape(name)}</h2><p class="soft">{platform}, {escape(called)}. {total}.</p></header>'
     label = escape(f"{name} di {PLATFORMS.get(standin.name, standin.name)}", quote=True)
     return f'<section aria-label="{label}">{head}{"".join(_article(standin, live) for live in posts)}</section>'
 

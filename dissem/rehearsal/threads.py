@@ -201,6 +201,17 @@ class ThreadsStandin(ContainerDoor):
         medium = self.medium(account, request.params["node"])
         return Answer(200, self.measured(medium, [name for name in names if name], CEILINGS))
 
+    @route("GET", "/{version}/{user}/threads_insights", label="insights")
+    def profile_insights(self, request: Request) -> Answer:
+        self._sign_in(request, "threads_manage_insights")
+        known = {"views", "likes", "replies", "reposts", "quotes", "clicks", "followers_count"}
+        names = self._arguments(request, {"metric", "since", "until"}).get("metric", "").split(",")
+        if not known.issuperset(names):
+            raise Denied(self.refused(request))
+        return Answer(
+            200, {"data": [{"name": name, "period": "day", "total_value": {"value": 4210}} for name in names]}
+        )
+
     @route("GET", "/{version}/{node}", label="read")
     def read_node(self, request: Request) -> Answer:
         account = self._sign_in(request, "threads_basic")

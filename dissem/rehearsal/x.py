@@ -527,6 +527,7 @@ class XStandin(XDoor):
             "subscription_type": account.subscription_type,
             "created_at": "2023-03-26T00:00:00.000Z",
             "description": "",
+            "public_metrics": {"followers_count": 4210, "following_count": 12, "tweet_count": 7, "listed_count": 3},
         }
         return _chosen(everything, {"id", "name", "username"} | wanted.user)
 
