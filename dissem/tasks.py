@@ -90,14 +90,21 @@ class CollectOptions(Options):
 def engagement_collect(
     installation: Installation, options: CollectOptions, *, now: datetime, planned: datetime
 ) -> Detail:
-    """Read the counts that are due. What one channel refuses is in the detail; if nothing could be read, it failed."""
+    """Look for posts that are not ours, read followers once a day and the counts that are due; throw away readings that
+    are old enough. What one channel refuses is in the detail; if no counts could be read at all, it failed."""
     from dissem.engagement.collect import collect
+    from dissem.engagement.followers import count_followers
+    from dissem.engagement.foreign import watch
+    from dissem.engagement.keeping import tidy
 
+    watched = watch(installation, now=now)  # first: a taken-over account is to be told whatever else fails
+    followed = count_followers(installation, now=now)
     collected = collect(installation, now=now, limit=options.limit)
+    tidied = tidy(installation, now=now)
     if collected.reasons and not collected.read and not collected.gone:
         channel, reason = next(iter(collected.reasons.items()))
         raise DissemError("No counts could be read; {channel} said: {why}", channel=channel, why=told(reason))
-    return asdict(collected)
+    return {**asdict(collected), "watched": asdict(watched), "followers": asdict(followed), "thrown_away": tidied}
 
 
 # Logins that end
@@ -119,7 +126,7 @@ def tokens_renew(installation: Installation, options: Options, *, now: datetime,
 
 # The weekly report
 
-Format = Literal["html", "json", "text"]
+Format = Literal["html", "json", "text", "pdf", "xlsx", "csv"]
 _ENDINGS = {"text": "txt"}
 
 

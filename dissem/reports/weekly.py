@@ -1,558 +1,438 @@
-"""The weekly report as figures: what went out, what it gained, what failed, who was silent. No words, no layout.
+"""The report of a week or a month as figures: what went out, what it gained, what failed, who was silent.
 
-What was gained in a week is, publication by publication and count by count, the last known value by the week's end
-minus the last known value by its beginning; `dissem.engagement.rollup` says which moment a sample counts for, and its
-daily rows are compared with the samples each time (`differs`). Deliveries belong to the week they were published in,
-[start, end); samples to the week they close, (start, end].
+Deliveries belong to the period they were published in, [start, end); samples to the one they close, (start, end].
 
-A figure that nobody could read is None. A sum takes what is available and says of how many publications that was.
+Sums come from the daily roll-up (`source="rollups"`), or for an audit from the samples themselves ("samples"); both
+give the same figures, and when the samples are looked at anyway they are compared each time (`Readings.differs`).
+Periods before this one always come from the roll-up, which is kept for ever.
 """
 
+import gc
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import groupby
-from operator import itemgetter
-from statistics import median
-from typing import Any, NamedTuple, TypeVar
+from datetime import date, datetime, time, timedelta
+from functools import partial
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from dissem.channels.adapter import COUNTS
-from dissem.clock import local_day, week_bounds
+from dissem.clock import local_day
 from dissem.config import EngagementSection
-from dissem.engagement.rollup import NOTHING, TOLERANCE, Sample, Values, day_of, gains, plus, rolled_up
-from dissem.models import Agency, Channel, ChannelState, Delivery, Engagement, Publication, Release, State
+from dissem.engagement.rollup import NOTHING, Values, rolled_up
+from dissem.errors import told
+from dissem.reports import figures, periods, rows, samples
+from dissem.reports.figures import (
+    AgencyRow,
+    ChannelRow,
+    KindRow,
+    OlderRow,
+    Past,
+    Period,
+    PlatformRow,
+    Readings,
+    ReleaseRow,
+    Report,
+    Silent,
+    SilentAgency,
+    SilentChannel,
+    Totals,
+)
+from dissem.reports.rows import About, Place, Sent
 from dissem.store.installation import Installation
 
-FAILURES = (State.REFUSED, State.MISSED)
-OPEN = (State.HELD, State.UNKNOWN)
 WEEKS_FOR = EngagementSection().weeks_for
+OLDER = 10  # earlier releases told, those that gained most
+
+Source = Literal["rollups", "samples"]
+Cells = Mapping[tuple[int, str], tuple[int, Values]]  # readings and gains by channel and kind
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tally:
-    """What every row of the report says."""
-
-    published: int  # deliveries published in the week
-    measured: int  # publications with a sample that counts for the week
-    late: int  # of them, with a sample taken too late for its plan
-    fallen: int  # of them, with a count that is lower than when the week began
-    gained: Mapping[str, int | None]  # by COUNTS, in the week
-    available: Mapping[str, int]  # by COUNTS: publications that figure was available for
-
-
-@dataclass(frozen=True, kw_only=True)
-class Totals(Tally):
-    releases: int  # published in the week, on whatever many channels
-    cancelled: int  # deliveries a person cancelled in the week
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChannelRow(Tally):
-    channel: str
-    platform: str
-    agency: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class AgencyRow(Tally):
-    """Of the agency's channels, whoever's release went out there; *releases* are its own, on whatever channel."""
-
-    agency: str
-    name: str
-    releases: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class KindRow(Tally):
-    kind: str
-    releases: int
-
-
-@dataclass(frozen=True)
-class Link:
-    """Where one part can be seen, or could: *gone* when it was taken down or found missing."""
-
-    channel: str
-    url: str | None
-    published: datetime
-    gone: datetime | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReleaseRow(Tally):
-    """A release published in the week, or an older one (*published* is 0) read in it. Links are those of the week."""
-
-    release: int
-    title: str
-    kind: str
-    agency: str
-    links: tuple[Link, ...]
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """A delivery that failed or is held. *reason* as the row keeps it: `dissem.errors.told` makes it readable."""
-
-    delivery: int
-    release: int
-    title: str
-    channel: str
-    agency: str
-    state: str
-    held: str | None
-    due: datetime
-    since: datetime
-    reason: Mapping[str, Any] | None
-
-
-@dataclass(frozen=True)
-class Punctuality:
-    """Seconds from due to published; None without deliveries. *worst_delivery*: the number of the latest one."""
-
-    deliveries: int
-    median: float | None
-    worst: float | None
-    worst_delivery: int | None
-
-
-@dataclass(frozen=True)
-class SilentAgency:
-    """Nothing of its own was published anywhere, and nothing on its channels."""
-
-    agency: str
-    name: str
-
-
-@dataclass(frozen=True)
-class SilentChannel:
-    channel: str
-    agency: str
-    paused: bool
-
-
-@dataclass(frozen=True)
-class Silent:
-    agencies: tuple[SilentAgency, ...]
-    channels: tuple[SilentChannel, ...]
-
-
-@dataclass(frozen=True)
-class WeeklyReport:
-    """One ISO week, from *start* to the exclusive *end*, as known at *made*."""
-
-    week: str
-    start: datetime
-    end: datetime
-    zone: ZoneInfo
-    office: str
-    made: datetime
-    totals: Totals
-    punctuality: Punctuality
-    channels: tuple[ChannelRow, ...]
-    agencies: tuple[AgencyRow, ...]
-    kinds: tuple[KindRow, ...]
-    releases: tuple[ReleaseRow, ...]
-    failures: tuple[Trouble, ...]  # refused or missed in the week
-    holds: tuple[Trouble, ...]  # held or unknown now, whichever week up to this one it began in
-    silent: Silent
-    unread: int  # publications that should have been read at the week's end and were not in time
-    differs: int  # channels whose daily roll-up is not what the samples say
-
-    @property
-    def over(self) -> bool:
-        """Whether the week had ended when the report was made."""
-        return self.made >= self.end
-
-
-def of_week(installation: Installation, week: str, *, planned: datetime, now: datetime) -> WeeklyReport:
-    """The report of *week* ("2026-W47", "this" or "last", the two seen from *planned*) as this office files it."""
-    config = installation.config
-    label, start, end = week_bounds(week, now=planned, zone=installation.zone)
-    with installation.database.read() as session:
-        return weekly(
-            session,
-            week=label,
-            start=start,
-            end=end,
-            zone=installation.zone,
-            now=now,
-            office_name=config.office.name,
-            weeks_for=config.engagement.weeks_for,
-        )
-
-
-def weekly(
-    session: Session,
-    *,
+def of_week(
+    installation: Installation,
     week: str,
-    start: datetime,
-    end: datetime,
-    zone: ZoneInfo,
+    *,
+    planned: datetime,
     now: datetime,
-    office_name: str,
+    printed: date | None = None,
+    source: Source = "rollups",
+    endings: Sequence[str] = (),
+) -> Report:
+    """The report of *week* ("2026-W47", "this" or "last", the two seen from *planned*) as this office files it.
+
+    *printed* is the day that stands on it, today unless said; with the same day and the same database the report is
+    the same to the byte. *endings*: sentences on tokens and API versions about to end.
+    """
+    period = periods.week(week, now=planned, zone=installation.zone)
+    return of_period(installation, period, now=now, printed=printed, source=source, endings=endings)
+
+
+def of_month(
+    installation: Installation,
+    month: str,
+    *,
+    planned: datetime,
+    now: datetime,
+    printed: date | None = None,
+    source: Source = "rollups",
+    endings: Sequence[str] = (),
+) -> Report:
+    """The same over a calendar *month*: "2026-11", "this" or "last"."""
+    period = periods.month(month, now=planned, zone=installation.zone)
+    return of_period(installation, period, now=now, printed=printed, source=source, endings=endings)
+
+
+def of_period(
+    installation: Installation,
+    period: Period,
+    *,
+    now: datetime,
+    printed: date | None,
+    source: Source,
+    endings: Sequence[str],
+) -> Report:
+    """The report of *period*, with small pictures of its best releases."""
+    from dissem.reports.pictures import pictured
+
+    day = printed or local_day(now, installation.zone)
+    with installation.database.read() as session:
+        report = reported(
+            session,
+            period,
+            zone=installation.zone,
+            office=installation.config.office.name,
+            printed=day,
+            source=source,
+            weeks_for=installation.config.engagement.weeks_for,
+            endings=endings or _endings(installation, day),
+        )
+        return pictured(report, session, installation.media)
+
+
+def _endings(installation: Installation, day: date) -> list[str]:
+    """What ends soon, as seen at the beginning of *day*."""
+    from dissem.desk.endings import ending, logins_of, versions_of
+
+    now = datetime.combine(day, time(), installation.zone)
+    found = ending(logins_of(installation), versions_of(installation), now=now, zone=installation.zone)
+    return [told(one.reason()) for one in found]
+
+
+def reported(
+    session: Session,
+    period: Period,
+    *,
+    zone: ZoneInfo,
+    office: str,
+    printed: date,
+    source: Source = "rollups",
+    look: bool = True,
     weeks_for: timedelta = WEEKS_FOR,
-) -> WeeklyReport:
-    """The report of *week*, bounds as `dissem.clock.week_bounds` gives them; reads only, and the same again later but
-    for what has been found or settled since. *weeks_for* is the setting of that name."""
-    places = _places(session)
-    sent = _sent(session, start, end)
-    read = _read(session, start, end)
-    return WeeklyReport(
-        week=week,
-        start=start,
-        end=end,
+    endings: Sequence[str] = (),
+) -> Report:
+    """The report of *period* as known on the day *printed*; reads only.
+
+    Without *look* the samples of the period are not gone through: its `readings` are None, and everything comes from
+    the roll-up in some ten milliseconds. *weeks_for* is the setting of that name.
+    """
+    with _uncollected():
+        return _reported(session, period, zone, office, printed, source, look, weeks_for, endings)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Rows by the hundred thousand live until the end: to look for garbage among them again and again costs a fifth."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _reported(
+    session: Session,
+    period: Period,
+    zone: ZoneInfo,
+    office: str,
+    printed: date,
+    source: Source,
+    look: bool,
+    weeks_for: timedelta,
+    endings: Sequence[str],
+) -> Report:
+    seen = _Seen(session, period, zone, look or source == "samples", source)
+    over = printed > periods.days(period, zone)[1]
+    past = _past(session, period, zone, seen)
+    return Report(
+        period=period,
         zone=zone,
-        office=office_name,
-        made=now,
-        totals=_totals(session, start, end, sent, read),
-        punctuality=_punctuality(sent),
-        channels=_channels(places, sent, read),
-        agencies=_agencies(session, places, sent, read),
-        kinds=_kinds(sent, read),
-        releases=_releases(session, start, end, sent, read),
-        failures=_troubles(session, col(Delivery.state).in_(FAILURES), _within(Delivery.since, start, end)),
-        holds=_troubles(session, col(Delivery.state).in_(OPEN), col(Delivery.since) < end),
-        silent=_silent(session, places, sent, end),
-        unread=_unread(session, end, now, weeks_for),
-        differs=_differs(session, start, end, zone, read),
+        office=office,
+        printed=printed,
+        over=over,
+        source=source,
+        totals=_totals(session, period, seen),
+        glance=figures.glance(past),
+        past=past,
+        punctuality=figures.punctuality({one.delivery: (one.published - one.due).total_seconds() for one in seen.sent}),
+        channels=_channels(seen),
+        agencies=_agencies(seen),
+        platforms=_platforms(seen),
+        kinds=_kinds(seen),
+        releases=_releases(session, period, seen),
+        failures=rows.failures(session, period.start, period.end),
+        holds=rows.holds(session, period.end),
+        doubts=rows.doubts(session, period.start, period.end),
+        silent=_silent(seen, period.end),
+        endings=tuple(endings),
+        readings=_readings(session, period, zone, seen, weeks_for if over else None),
     )
 
 
-# What is read from the tables
+class _Seen:
+    """What was read once and is needed by several parts of the report."""
+
+    def __init__(self, session: Session, period: Period, zone: ZoneInfo, look: bool, source: Source) -> None:
+        self.places = rows.places(session)
+        self.agencies = rows.agencies(session)
+        self.sent = rows.sent(session, period.start, period.end)
+        self.about = rows.about(session, rows.released(period.start, period.end))
+        self.rolled: Cells = rolled_up(session, *periods.days(period, zone))
+        self.looked = samples.look(session, period.start, period.end, zone) if look else None
+        self.counted: Cells | None = samples.cells(self.looked.reads) if self.looked else None
+        self.source = source
+        self.cells: Cells = self.counted if source == "samples" and self.counted is not None else self.rolled
 
 
-class Place(NamedTuple):
-    """A channel, without its settings and secrets."""
-
-    id: int
-    name: str
-    platform: str
-    agency: str
-    paused: bool
-    created: datetime
+# One row of sums: deliveries and cells that belong together
 
 
-class Sent(NamedTuple):
-    """A delivery published in the week."""
+@dataclass
+class _Group:
+    sent: list[Sent]
+    cells: list[tuple[int, Values]]
 
-    delivery: int
-    channel: int
-    due: datetime
-    published: datetime
-    release: int
-    title: str
-    kind: str
-    agency: str  # of the release
-
-
-class Read(NamedTuple):
-    """A publication read in the week."""
-
-    publication: int
-    channel: int
-    release: int
-    title: str
-    kind: str
-    agency: str  # of the release
-    samples: int
-    late: bool
-    gained: Values
+    def fields(self) -> dict[str, Any]:
+        """The fields of a Tally."""
+        return {
+            "releases": len({one.release for one in self.sent}),
+            "published": len(self.sent),
+            "readings": sum(readings for readings, _values in self.cells),
+            **figures.engagement([values for _readings, values in self.cells]),
+        }
 
 
-def _places(session: Session) -> dict[int, Place]:
-    query = select(
-        col(Channel.id),
-        col(Channel.name),
-        col(Channel.platform),
-        col(Channel.agency),
-        col(Channel.state) == ChannelState.PAUSED,
-        col(Channel.created),
-    )
-    return {row[0]: Place(*row) for row in session.execute(query.order_by(col(Channel.agency), col(Channel.name)))}
-
-
-def _sent(session: Session, start: datetime, end: datetime) -> list[Sent]:
-    query = (
-        select(
-            col(Delivery.id),
-            col(Delivery.channel_id),
-            col(Delivery.due),
-            col(Delivery.published),
-            col(Release.id),
-            col(Release.title),
-            col(Release.kind),
-            col(Release.agency),
-        )
-        .join(Release, col(Release.id) == col(Delivery.release_id))
-        .where(_within(Delivery.published, start, end))
-        .order_by(col(Delivery.published), col(Delivery.id))
-    )
-    return [Sent(*row)._replace(kind=row.kind.value) for row in session.execute(query)]
-
-
-def _read(session: Session, start: datetime, end: datetime) -> list[Read]:
-    """Only publications with a sample in the week are looked at, each from its first sample on."""
-    by_end = col(Engagement.at) <= end + TOLERANCE
-    near = select(col(Engagement.publication_id)).where(col(Engagement.at) > start, by_end)
-    query = (
-        select(
-            col(Engagement.publication_id),
-            col(Engagement.planned),
-            col(Engagement.at),
-            *(col(getattr(Engagement, name)) for name in COUNTS),
-        )
-        .where(col(Engagement.publication_id).in_(near), by_end)
-        .order_by(col(Engagement.publication_id), col(Engagement.at))
-        .execution_options(yield_per=1000)
-    )
-    about = _about(session, near)
-    found = []
-    for number, rows in groupby(session.execute(query), key=itemgetter(0)):
-        samples, late, gained = _in_week((Sample(row[1], row[2], row[3:]) for row in rows), start, end)
-        if samples and number in about:  # not there: stored since `about` was read
-            found.append(Read(number, *about[number], samples, late, gained))
-    return found
-
-
-def _about(session: Session, publications: Any) -> dict[int, tuple[int, int, str, str, str]]:
-    """Channel, release, title, kind and agency by number of the publication."""
-    query = (
-        select(
-            col(Publication.id),
-            col(Publication.channel_id),
-            col(Release.id),
-            col(Release.title),
-            col(Release.kind),
-            col(Release.agency),
-        )
-        .join(Delivery, col(Delivery.id) == col(Publication.delivery_id))
-        .join(Release, col(Release.id) == col(Delivery.release_id))
-        .where(col(Publication.id).in_(publications))
-    )
-    rows = session.execute(query)
-    return {
-        number: (channel, release, title, kind.value, agency) for number, channel, release, title, kind, agency in rows
-    }
-
-
-def _in_week(samples: Iterable[Sample], start: datetime, end: datetime) -> tuple[int, bool, Values]:
-    """How many samples of one publication count for the week, whether one is late, and what they gained."""
-    total, late, gained = 0, False, NOTHING
-    for sample, gain in gains(samples):
-        if start < sample.counts_for <= end:
-            total, late, gained = total + 1, late or sample.late, plus(gained, gain)
-    return total, late, gained
-
-
-def _within(moment: Any, start: datetime, end: datetime) -> Any:
-    return (col(moment) >= start) & (col(moment) < end)
-
-
-# The rows
-
-T = TypeVar("T")
-
-
-def _by(items: Iterable[T], key: Callable[[T], Any]) -> dict[Any, list[T]]:
-    groups: dict[Any, list[T]] = defaultdict(list)
-    for item in items:
-        groups[key(item)].append(item)
+def _grouped(seen: _Seen, of_sent: Callable[[Sent], Any], of_cell: Callable[[int, str], Any]) -> dict[Any, _Group]:
+    groups: dict[Any, _Group] = defaultdict(lambda: _Group([], []))
+    for one in seen.sent:
+        groups[of_sent(one)].sent.append(one)
+    for (channel, kind), cell in seen.cells.items():
+        groups[of_cell(channel, kind)].cells.append(cell)
     return groups
 
 
-def _tally(sent: Sequence[Sent], read: Sequence[Read]) -> dict[str, Any]:
-    gained = NOTHING
-    for one in read:
-        gained = plus(gained, one.gained)
-    available = [sum(one.gained[place] is not None for one in read) for place in range(len(COUNTS))]
-    return {
-        "published": len(sent),
-        "measured": len(read),
-        "late": sum(one.late for one in read),
-        "fallen": sum(any((value or 0) < 0 for value in one.gained) for one in read),
-        "gained": dict(zip(COUNTS, gained, strict=True)),
-        "available": dict(zip(COUNTS, available, strict=True)),
-    }
+def _totals(session: Session, period: Period, seen: _Seen) -> Totals:
+    everything = _Group(seen.sent, list(seen.cells.values()))
+    read = _by_channel(seen.cells)
+    return Totals(
+        **everything.fields(),
+        cancelled=rows.cancelled(session, period.start, period.end),
+        read=len(read),
+        available={
+            name: sum(values[place] is not None for values in read.values()) for place, name in enumerate(COUNTS)
+        },
+    )
 
 
-def _totals(session: Session, start: datetime, end: datetime, sent: Sequence[Sent], read: Sequence[Read]) -> Totals:
-    cancelled = select(func.count()).where(col(Delivery.state) == State.CANCELLED, _within(Delivery.since, start, end))
-    return Totals(releases=_different(sent), cancelled=session.scalar(cancelled) or 0, **_tally(sent, read))
+def _by_channel(cells: Cells) -> dict[int, Values]:
+    by_channel: dict[int, list[Values]] = defaultdict(list)
+    for (channel, _kind), (_readings, values) in cells.items():
+        by_channel[channel].append(values)
+    return {channel: figures.summed(values) for channel, values in by_channel.items()}
 
 
-def _different(sent: Iterable[Sent]) -> int:
-    return len({one.release for one in sent})
-
-
-def _punctuality(sent: Sequence[Sent]) -> Punctuality:
-    if not sent:
-        return Punctuality(0, None, None, None)
-    delays = {one.delivery: (one.published - one.due).total_seconds() for one in sent}
-    worst = max(delays, key=lambda delivery: delays[delivery])
-    return Punctuality(len(delays), median(delays.values()), delays[worst], worst)
-
-
-def _channels(places: Mapping[int, Place], sent: Sequence[Sent], read: Sequence[Read]) -> tuple[ChannelRow, ...]:
+def _channels(seen: _Seen) -> tuple[ChannelRow, ...]:
     """Those with something to say, by agency and name."""
-    sent_by, read_by = _by(sent, lambda one: one.channel), _by(read, lambda one: one.channel)
+    groups = _grouped(seen, lambda one: one.channel, lambda channel, _kind: channel)
     return tuple(
-        ChannelRow(
-            channel=place.name,
-            platform=place.platform,
-            agency=place.agency,
-            **_tally(sent_by.get(number, []), read_by.get(number, [])),
-        )
-        for number, place in places.items()
-        if number in sent_by or number in read_by
+        ChannelRow(channel=place.name, platform=place.platform, agency=place.agency, **groups[number].fields())
+        for number, place in seen.places.items()
+        if number in groups
     )
 
 
-def _agencies(
-    session: Session, places: Mapping[int, Place], sent: Sequence[Sent], read: Sequence[Read]
-) -> tuple[AgencyRow, ...]:
-    sent_by = _by(sent, lambda one: places[one.channel].agency)
-    read_by = _by(read, lambda one: places[one.channel].agency)
-    own = _by(sent, lambda one: one.agency)
+def _agencies(seen: _Seen) -> tuple[AgencyRow, ...]:
+    owner = {number: place.agency for number, place in seen.places.items()}
+    groups = _grouped(seen, lambda one: owner[one.channel], lambda channel, _kind: owner[channel])
+    own: dict[str, set[int]] = defaultdict(set)
+    for number, about in seen.about.items():
+        own[about.agency].add(number)
     return tuple(
-        AgencyRow(
-            agency=code,
-            name=name,
-            releases=_different(own.get(code, [])),
-            **_tally(sent_by.get(code, []), read_by.get(code, [])),
-        )
-        for code, name in _names(session)
-        if code in sent_by or code in read_by or code in own
+        AgencyRow(agency=code, name=name, **{**groups[code].fields(), "releases": len(own[code])})
+        for code, name in seen.agencies
+        if code in groups or code in own
     )
 
 
-def _names(session: Session) -> list[tuple[str, str]]:
-    query = select(col(Agency.code), col(Agency.name)).order_by(col(Agency.code))
-    return [(code, name) for code, name in session.execute(query)]
-
-
-def _kinds(sent: Sequence[Sent], read: Sequence[Read]) -> tuple[KindRow, ...]:
-    sent_by, read_by = _by(sent, lambda one: one.kind), _by(read, lambda one: one.kind)
+def _platforms(seen: _Seen) -> tuple[PlatformRow, ...]:
+    platform = {number: place.platform for number, place in seen.places.items()}
+    groups = _grouped(seen, lambda one: platform[one.channel], lambda channel, _kind: platform[channel])
+    heard = {one.channel for one in seen.sent} | {channel for channel, _kind in seen.cells}
     return tuple(
-        KindRow(
-            kind=kind,
-            releases=_different(sent_by.get(kind, [])),
-            **_tally(sent_by.get(kind, []), read_by.get(kind, [])),
+        PlatformRow(
+            platform=name, channels=sum(platform[channel] == name for channel in heard), **groups[name].fields()
         )
-        for kind in sorted(sent_by.keys() | read_by.keys())
+        for name in sorted(groups)
     )
 
 
-def _releases(
-    session: Session, start: datetime, end: datetime, sent: Sequence[Sent], read: Sequence[Read]
-) -> tuple[ReleaseRow, ...]:
-    """Those of the week as they were published, then older ones that were read, by number."""
-    sent_by, read_by = _by(sent, lambda one: one.release), _by(read, lambda one: one.release)
-    links = _links(session, start, end)
-    older = sorted(read_by.keys() - sent_by.keys())
-    rows = []
-    for number in (*sent_by, *older):
-        about: Sent | Read = (sent_by.get(number) or read_by[number])[0]
-        row = ReleaseRow(
+def _kinds(seen: _Seen) -> tuple[KindRow, ...]:
+    groups = _grouped(seen, lambda one: seen.about[one.release].kind, lambda _channel, kind: kind)
+    return tuple(KindRow(kind=kind, **groups[kind].fields()) for kind in sorted(groups))
+
+
+# The releases
+
+
+def _releases(session: Session, period: Period, seen: _Seen) -> tuple[ReleaseRow, ...]:
+    proofs = rows.proofs(session, period.start, period.end)
+    parts: dict[int, list[Values]] = defaultdict(list)
+    if seen.source == "samples" and seen.looked:
+        own = {one.publication for one in proofs}
+        for read in seen.looked.reads:
+            if read.publication in own:
+                parts[read.about.release].append(read.reached)
+    else:
+        for proof in rows.completed(session, proofs, _given(seen.cells, seen.places), period.start, period.end):
+            if proof.values is not None:
+                parts[proof.release].append(proof.values)
+    published: dict[int, int] = defaultdict(int)
+    for one in seen.sent:
+        published[one.release] += 1
+    links = rows.links(proofs, seen.places)
+    made = (
+        ReleaseRow(
             release=number,
             title=about.title,
             kind=about.kind,
             agency=about.agency,
+            published=published[number],
             links=tuple(links.get(number, ())),
-            **_tally(sent_by.get(number, []), read_by.get(number, [])),
+            **figures.engagement(parts.get(number, [])),
         )
-        rows.append(row)
-    return tuple(rows)
-
-
-def _links(session: Session, start: datetime, end: datetime) -> dict[int, list[Link]]:
-    """By release, the parts of deliveries published in the week."""
-    query = (
-        select(
-            col(Delivery.release_id),
-            col(Channel.name),
-            col(Publication.url),
-            col(Publication.published),
-            func.coalesce(col(Publication.removed), col(Publication.gone)),
-        )
-        .join(Delivery, col(Delivery.id) == col(Publication.delivery_id))
-        .join(Channel, col(Channel.id) == col(Publication.channel_id))
-        .where(_within(Delivery.published, start, end), col(Publication.published).is_not(None))
-        .order_by(col(Channel.name), col(Publication.id))
+        for number, about in seen.about.items()
+        if number in published
     )
-    links = defaultdict(list)
-    for release, *row in session.execute(query):
-        links[release].append(Link(*row))
-    return links
+    return tuple(sorted(made, key=figures.best_first))
 
 
-def _troubles(session: Session, *where: Any) -> tuple[Trouble, ...]:
-    query = (
-        select(
-            col(Delivery.id),
-            col(Release.id),
-            col(Release.title),
-            col(Channel.name),
-            col(Release.agency),
-            col(Delivery.state),
-            col(Delivery.held),
-            col(Delivery.due),
-            col(Delivery.since),
-            col(Delivery.reason),
-        )
-        .join(Release, col(Release.id) == col(Delivery.release_id))
-        .join(Channel, col(Channel.id) == col(Delivery.channel_id))
-        .where(*where)
-        .order_by(col(Delivery.since), col(Delivery.id))
-    )
-    return tuple(
-        Trouble(number, release, title, channel, agency, state.value, held and held.value, due, since, reason)
-        for number, release, title, channel, agency, state, held, due, since, reason in session.execute(query)
+def _given(cells: Cells, places: Mapping[int, Place]) -> dict[int, Sequence[bool]]:
+    """By channel, which counts any of its publications had in the period."""
+    read = _by_channel(cells)
+    return {number: [value is not None for value in read.get(number, NOTHING)] for number in places}
+
+
+# What was before
+
+
+def _past(session: Session, period: Period, zone: ZoneInfo, seen: _Seen) -> tuple[Past, ...]:
+    """Up to BEFORE periods since anything was published, and this one."""
+    earlier = [
+        _one_past(session, one, rows.rolled(session, *periods.days(one, zone)))
+        for one in _earlier(period, zone, rows.first_published(session))
+    ]
+    return (*reversed(earlier), _one_past(session, period, _gained(seen.cells)))
+
+
+def _one_past(session: Session, period: Period, gained: rows.Gained) -> Past:
+    count = rows.counted(session, period.start, period.end)
+    done, views = gained.both
+    return Past(
+        label=period.label,
+        releases=count.releases,
+        published=count.published,
+        views=gained.views,
+        interactions=gained.interactions,
+        rate=done / views if views > 0 else None,
+        failures=count.failures,
     )
 
 
-def _silent(session: Session, places: Mapping[int, Place], sent: Sequence[Sent], end: datetime) -> Silent:
-    """Channels made after the week could not speak in it and are left out."""
-    spoke = {one.channel for one in sent}
-    heard = {places[one.channel].agency for one in sent} | {one.agency for one in sent}
-    agencies = [SilentAgency(code, name) for code, name in _names(session) if code not in heard]
+def _gained(cells: Cells) -> rows.Gained:
+    values = [values for _readings, values in cells.values()]
+    total = figures.summed(values)
+    return rows.Gained(total[COUNTS.index("views")], figures.interactions(total), figures.both(values))
+
+
+def _earlier(period: Period, zone: ZoneInfo, first: datetime | None) -> Iterator[Period]:
+    for _number in range(figures.BEFORE):
+        period = periods.before(period, zone)
+        if first is None or period.end <= first:
+            return
+        yield period
+
+
+# Who was silent
+
+
+def _silent(seen: _Seen, end: datetime) -> Silent:
+    """Channels made after the period could not speak in it and are left out."""
+    spoke = {one.channel for one in seen.sent}
+    heard = {seen.places[number].agency for number in spoke} | {one.agency for one in seen.about.values()}
+    agencies = [SilentAgency(code, name) for code, name in seen.agencies if code not in heard]
     channels = [
         SilentChannel(place.name, place.agency, place.paused)
-        for number, place in places.items()
+        for number, place in seen.places.items()
         if number not in spoke and place.created < end
     ]
     return Silent(tuple(agencies), tuple(channels))
 
 
-# Whether the figures can be trusted
+# What only the samples tell
 
 
-def _unread(session: Session, end: datetime, now: datetime, weeks_for: timedelta) -> int:
-    """Publications read before, young enough, still there, whose reading at the week's end did not come in time.
-
-    What they gained since their last reading counts for the week it is read in.
-    """
-    if now < end:
-        return 0
-    samples = select(col(Engagement.id)).where(col(Engagement.publication_id) == col(Publication.id))
-    query = select(func.count()).where(
-        col(Publication.published) < end,
-        col(Publication.published) > end - weeks_for,
-        *(col(moment).is_(None) | (col(moment) >= end) for moment in (Publication.removed, Publication.gone)),
-        samples.where(col(Engagement.at) < end).exists(),
-        ~samples.where(col(Engagement.planned) == end, col(Engagement.at) <= end + TOLERANCE).exists(),
+def _readings(
+    session: Session, period: Period, zone: ZoneInfo, seen: _Seen, weeks_for: timedelta | None
+) -> Readings | None:
+    looked = seen.looked
+    if looked is None or seen.counted is None:
+        return None
+    keys = seen.rolled.keys() | seen.counted.keys()
+    return Readings(
+        publications=len(looked.reads),
+        late=sum(read.late for read in looked.reads),
+        fallen=sum(read.fallen for read in looked.reads),
+        unread=samples.unread(session, period.end, weeks_for, looked.closed) if weeks_for else 0,
+        differs=len({key[0] for key in keys if seen.rolled.get(key) != seen.counted.get(key)}),
+        hours=tuple(map(tuple, looked.hours)) if looked.close >= samples.ENOUGH else None,
+        older=_older(session, looked, set(seen.about)),
     )
-    return session.scalar(query) or 0
 
 
-def _differs(session: Session, start: datetime, end: datetime, zone: ZoneInfo, read: Sequence[Read]) -> int:
-    rolled = rolled_up(session, local_day(start, zone), day_of(end, zone))
-    counted: dict[tuple[int, str], tuple[int, Values]] = {}
-    for one in read:
-        samples, values = counted.get((one.channel, one.kind), (0, NOTHING))
-        counted[one.channel, one.kind] = (samples + one.samples, plus(values, one.gained))
-    return len({key[0] for key in rolled.keys() | counted.keys() if rolled.get(key) != counted.get(key)})
+def _older(session: Session, looked: samples.Looked, fresh: set[int]) -> tuple[OlderRow, ...]:
+    """Releases of which nothing was published in the period, those that gained most."""
+    old = samples.by_release(read for read in looked.reads if read.about.release not in fresh and read.about.published)
+    gained = {number: figures.engagement(parts) for number, parts in old.items()}
+    best = sorted(gained, key=partial(_most, gained))[:OLDER]
+    about = rows.about(session, best)
+    return tuple(_older_row(number, about[number], gained[number]) for number in best)
+
+
+def _most(gained: Mapping[int, Mapping[str, Any]], number: int) -> tuple[int, int, int]:
+    fields = gained[number]
+    return (-(fields["interactions"] or 0), -(fields["gained"]["views"] or 0), number)
+
+
+def _older_row(number: int, about: About, fields: Mapping[str, Any]) -> OlderRow:
+    return OlderRow(
+        release=number,
+        title=about.title,
+        kind=about.kind,
+        agency=about.agency,
+        gained=fields["gained"],
+        interactions=fields["interactions"],
+    )

@@ -1,0 +1,187 @@
+"""The report as PDF to sign and file: letterhead, page numbers, tagged after PDF/UA, set by typst.
+
+All texts reach typst as JSON, so that nothing in a title is ever markup. Its own embedded fonts are used and none of
+the machine's, and the printed day is its time: the same figures are the same bytes.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Sequence
+from datetime import UTC, datetime, time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dissem import i18n
+from dissem.i18n import _
+from dissem.reports.figures import ReleaseRow, Report
+from dissem.reports.page import Block, Chart, Page, Row, Table
+from dissem.reports.words import number, said
+from dissem.reports.xlsx import missing
+
+# Where the fonts that typst brings have a shape for every sign; a test holds it true.
+SHAPED = (
+    (0x20, 0x24F),
+    (0x300, 0x45F),
+    (0x1E00, 0x1EFF),
+    (0x2010, 0x2040),
+    (0x20A0, 0x20BF),
+    (0x2100, 0x211E),
+    (0x2190, 0x22FF),
+    (0x25A0, 0x25FF),
+)
+NO_SHAPE = "□"
+_SHAPED = re.compile("[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in SHAPED) + "]+")
+TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
+BEST = 3  # releases on the page for leaders
+WIDTHS = {"title": 2, "name": 2, "reason": 2, "channel": 1}  # shares of what is left; others as wide as their texts
+PRINTED = 80  # rows of a table on paper
+LINKS = 8  # of one release; the workbook has all
+
+
+def pdf(report: Report, page: Page) -> bytes:
+    """A4; at most some hundred kilobytes, however many channels there are."""
+    made: bytes = _compiled(report, page, format="pdf", pdf_standards="ua-1")
+    return made
+
+
+def pictures(report: Report, page: Page) -> list[bytes]:
+    """Its pages as PNG pictures."""
+    made = _compiled(report, page, format="png", ppi=80.0)
+    return made if isinstance(made, list) else [made]
+
+
+def _compiled(report: Report, page: Page, **options: Any) -> Any:
+    try:
+        import typst
+    except ImportError as error:
+        raise missing("pdf") from error
+    return typst.compile(
+        TEMPLATE.read_bytes(),
+        sys_inputs={"data": json.dumps(_data(report, page), ensure_ascii=False)},
+        ignore_system_fonts=True,
+        timestamp=datetime.combine(report.printed, time(), UTC),
+        **options,
+    )
+
+
+def _data(report: Report, page: Page) -> dict[str, Any]:
+    return {
+        "language": i18n.language.get(),
+        "office": _plain(page.office),
+        "letterhead": _plain(page.office.upper()),  # here: some capitals have no shape
+        "title": page.title,
+        "period": page.period,
+        "label": page.label,
+        "printed": page.printed,
+        "day": [report.printed.year, report.printed.month, report.printed.day],
+        "summary": _plain(page.summary),
+        "notes": [_plain(note) for note in page.notes],
+        "best": [_best(row, report) for row in report.releases[:BEST] if row.interactions],
+        "sections": [
+            {
+                "key": section.key,
+                "heading": section.heading,
+                "text": [_plain(words) for words in section.text],
+                "blocks": [_block(block, report, page) for block in section.blocks],
+            }
+            for section in page.sections
+        ],
+        "words": {
+            "page": _("Page"),
+            "of": _("of"),
+            "notes": _("What to know about these figures"),
+            "printed": _("Printed on {day}", day=page.printed),
+            "best": _("Best releases"),
+            "prepared": _("Prepared by"),
+            "approved": _("Approved by"),
+            "number": _("NIP"),
+        },
+    }
+
+
+def _best(row: ReleaseRow, report: Report) -> dict[str, Any]:
+    """A release on the page for leaders."""
+    picture = report.pictures.get(row.release)
+    gained = _(
+        "{interactions} interactions, {views} views",
+        interactions=number(row.interactions),
+        views=number(row.gained["views"]),
+    )
+    return {"title": _plain(row.title), "gained": gained, "picture": list(picture) if picture else None}
+
+
+def _block(block: Block, report: Report, page: Page) -> dict[str, Any]:
+    if isinstance(block, Table):
+        return _table(block, report, page)
+    if isinstance(block, Chart):
+        alt = f"{block.title}. {block.alt}"
+        return {
+            "kind": "chart",
+            "key": block.key,
+            "title": _plain(block.title),
+            "alt": _plain(alt),
+            "svg": _plain(block.svg),
+        }
+    items = [_plain(item) for item in block.items]
+    return {"kind": "listing", "key": block.key, "caption": block.caption, "items": items, "empty": block.empty}
+
+
+def _table(table: Table, report: Report, page: Page) -> dict[str, Any]:
+    places = [place for place, column in enumerate(table.columns) if not column.minor]
+    ready = table.key == "glance"  # its figures are texts already
+    return {
+        "kind": "table",
+        "key": table.key,
+        "caption": table.caption,
+        "columns": [table.columns[place].label for place in places],
+        "right": [place > 0 and (ready or table.columns[place].numeric) for place in places],
+        "widths": [max(WIDTHS.get(table.columns[place].key, 0), 2 * (place == 0)) for place in places],
+        "rows": [_row(row, table, places, report, page) for row in _printed(table)],
+        "empty": table.empty,
+        "more": _more(table) if len(table.shown) > PRINTED else table.more,
+    }
+
+
+def _printed(table: Table) -> Sequence[Row]:
+    """Of a table too long for paper, the rows with most interactions, in their order."""
+    if len(table.shown) <= PRINTED:
+        return table.shown
+    place = next((n for n, column in enumerate(table.columns) if column.key == "interactions"), 0)
+    figures = [row.cells[place] if isinstance(row.cells[place], int) else 0 for row in table.rows]
+    best = set(sorted(range(len(figures)), key=lambda n: (-figures[n], n))[:PRINTED])  # type: ignore[operator]
+    return [row for number, row in enumerate(table.rows) if number in best]
+
+
+def _more(table: Table) -> str:
+    return _(
+        "The {shown} with most interactions. Not shown: {count} more. The spreadsheet has all.",
+        shown=PRINTED,
+        count=i18n.number(len(table.rows) - PRINTED),
+    )
+
+
+def _row(row: Row, table: Table, places: list[int], report: Report, page: Page) -> dict[str, Any]:
+    picture = report.pictures.get(row.picture) if row.picture is not None else None
+    return {
+        "cells": [_plain(said(row.cells[place], table.columns[place].shape, page.zone)) for place in places],
+        "links": [[_plain(name), _plain(url)] for name, url in row.links[:LINKS]],
+        "picture": list(picture) if picture else None,
+    }
+
+
+def _plain(text: str) -> str:
+    """What the fonts can show: PDF/UA refuses a sign without a shape. Letters in disguise (bold, full-width) become
+    plain ones, anything else, as a pictograph, an empty square."""
+    return "".join(map(_shown, text))
+
+
+@cache
+def _shown(sign: str) -> str:
+    if not sign.isprintable():
+        return "" if unicodedata.category(sign) == "Cf" else " "
+    if _SHAPED.fullmatch(sign):
+        return sign
+    usual = unicodedata.normalize("NFKC", sign)
+    return usual if _SHAPED.fullmatch(usual) else "" if unicodedata.combining(sign) else NO_SHAPE
