@@ -134,6 +134,11 @@ class EngagementSection(Section):
         tuple(timedelta(hours=h) for h in (1, 6, 24, 72, 168, 720)), description="ages at which counts are read"
     )
     weeks_for: Span = Field(timedelta(days=30), description="read at the end of each week while younger than this")
+    keep: Span = Field(
+        timedelta(days=730),
+        ge=timedelta(days=90),
+        description="how long every reading is kept; sums of each day and last counts of each post stay for ever",
+    )
 
 
 class AppKeys(Section):

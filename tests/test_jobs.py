@@ -641,4 +641,6 @@ def test_reports_are_written_inside_the_installation_only(folder: str) -> None:
 def test_collecting_engagement_says_what_was_read(installation: Installation) -> None:
     done = tasks.task_named("engagement.collect")(installation, tasks.CollectOptions(), now=MONDAY, planned=MONDAY)
 
-    assert done == {"read": 0, "unavailable": 0, "gone": 0, "failed": 0, "reasons": {}}
+    nothing = {"read": 0, "unavailable": 0, "gone": 0, "failed": 0, "reasons": {}}
+    watched, followers = {"accounts": 0, "found": 0, "reasons": {}}, {"read": 0, "reasons": {}}
+    assert done == {**nothing, "watched": watched, "followers": followers, "thrown_away": 0}

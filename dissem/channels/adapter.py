@@ -42,6 +42,17 @@ class Stage(StrEnum):
     HANDED = "handed"  # given to a person to post
 
 
+class Why(StrEnum):
+    """Why a count that the platform has was not told of one post."""
+
+    RIGHT = "right"  # the login lacks a right for it
+    FEW = "few"  # too few people have seen the post
+    HIDDEN = "hidden"  # the account does not show it
+    AGED = "aged"  # told of younger posts only
+    RETIRED = "retired"  # the platform does not know the figure any more
+    SILENT = "silent"  # left out without a word
+
+
 @dataclass(frozen=True)
 class Facts:
     """What a platform takes and can do. Text lengths by the adapter's own `length`, sizes in bytes, sides in pixels."""
@@ -81,6 +92,7 @@ class Facts:
     fetches: bool = False  # takes files from a public address: those that `fetched` names have a `url`
     counts: frozenset[str] = frozenset()  # which of COUNTS it can read; others are "unavailable"
     batch: int = 1  # receipts one `measure` request can carry
+    lasts: timedelta | None = None  # how long a post is shown; afterwards the platform knows it no more
     ahead: timedelta = timedelta(hours=12)  # how far before the due time `prepare` may run
     lag: timedelta = timedelta(seconds=10)  # how late a new post may show up in `find`
     permalink: int = 120  # longest address of one of its posts
@@ -194,7 +206,10 @@ class Account:
 
 @dataclass(frozen=True)
 class Counts:
-    """Engagement of one publication, whole totals at this moment. None: the platform does not say (never 0)."""
+    """Engagement of one publication, whole totals at this moment. None: the platform does not say (never 0).
+
+    *why*: by name, why a count of `Facts.counts` is None, where that is known.
+    """
 
     views: int | None = None
     reach: int | None = None
@@ -205,11 +220,23 @@ class Counts:
     clicks: int | None = None
     watch_seconds: int | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
+    why: Mapping[str, Why] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
 class Gone:
     """The publication is no longer at the platform."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A post in the account's own list. *also*: further ids it may be known by, as of the files it shows."""
+
+    id: str
+    at: datetime
+    url: str | None = None
+    text: str = ""  # as it would be compared with ours
+    also: tuple[str, ...] = ()
 
 
 class Adapter(ABC):
@@ -306,6 +333,22 @@ class Adapter(ABC):
     def measure(self, receipts: Sequence[Receipt]) -> Mapping[str, Counts | Gone]:
         """Engagement by receipt id, for at most `facts.batch` receipts; an id that is missing could not be read now."""
         return {}
+
+    @property
+    def watches(self) -> bool:
+        """Whether `recent` can tell what is on the account."""
+        return type(self).recent is not Adapter.recent
+
+    def recent(self, since: datetime) -> Sequence[Seen]:
+        """Every post on the account made at *since* or later, whoever made it; answers to other people are left out.
+
+        Raises ChannelErrors when the list cannot be read whole.
+        """
+        return ()
+
+    def followers(self) -> int | None:
+        """How many follow the account now; None where the platform does not tell."""
+        return None
 
     def remove(self, receipt: Receipt) -> None:
         """Take the post down; one that is gone already counts as done."""

@@ -25,6 +25,7 @@ from dissem.channels.adapter import (
     Part,
     Prepared,
     Receipt,
+    Seen,
 )
 from dissem.channels.bluesky_login import Login, Missing, require_active, told
 from dissem.channels.client import Answer, Client
@@ -34,6 +35,8 @@ from dissem.channels.network import Network
 POST = "app.bsky.feed.post"
 BLOB_LIFE = timedelta(minutes=50)  # servers drop a file that no post refers to, most after an hour or later
 POLL = timedelta(seconds=5)  # between two looks at a video in processing
+KEYS = timedelta(days=1)  # how far a key may be off the moment of its post, among those that others made
+PAGE, PAGES = 100, 20  # records a listing, and listings read before giving up
 UPLOAD_TIME = timedelta(minutes=30)  # the service's own advice for the life of an upload's token
 
 _ALPHABET = "234567abcdefghijklmnopqrstuvwxyz"
@@ -145,6 +148,34 @@ class Bluesky(Adapter):
         counted: dict[str, Counts | Gone] = {uris[uri]: _counts(post) for uri, post in shown.items() if uri in uris}
         gone = [ours for uri, ours in uris.items() if uri not in shown and self._is_gone(_key(uri))]
         return counted | dict.fromkeys(gone, Gone())
+
+    def recent(self, since: datetime) -> Sequence[Seen]:
+        """By the account's own server, whose list is in the order of the keys, newest first. When it was made is what a
+        post says itself, so that its key, which others have from the server, is asked as well."""
+        seen, cursor = [], ""
+        for _ in range(PAGES):
+            named = {"repo": self.login.session().did, "collection": POST, "limit": PAGE}
+            asked = {**named, **({"cursor": cursor} if cursor else {})}
+            answer = self.login.call("GET", "com.atproto.repo.listRecords", params=asked)
+            page = [self._seen(record) for record in answer.member("records")]
+            seen += [one for one, above in page if not above and one.at >= since]
+            cursor = str(answer.json().get("cursor") or "")
+            if not cursor or (page and max(one.at for one, _above in page) < since - KEYS):
+                return seen
+        raise Unreachable("The account has too many posts to look through.")
+
+    def _seen(self, record: Mapping[str, Any]) -> tuple[Seen, bool]:
+        """A listed post, and whether it answers another."""
+        try:
+            value, receipt = record["value"], self._receipt(record["uri"])
+            at = max(datetime.fromisoformat(value["createdAt"]), _moment_of(_key(receipt.id)))
+            return Seen(receipt.id, at, receipt.url, str(value.get("text") or "")), bool(value.get("reply"))
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise Unreachable("The platform's answer could not be read.") from error
+
+    def followers(self) -> int:
+        who = {"actor": self.login.session().did}
+        return int(self.login.call("GET", "app.bsky.actor.getProfile", params=who).member("followersCount"))
 
     def remove(self, receipt: Receipt) -> None:
         """Bluesky's own answer is the same for a post that is gone already."""
@@ -278,6 +309,16 @@ def key_of(part: Part) -> str:
     made = round((part.created or _FIRST).timestamp() * 1_000_000)
     number = (made - digest % _HOUR) << 10 | digest // _HOUR % 1024
     return "".join(_ALPHABET[number >> 5 * place & 31] for place in reversed(range(13)))
+
+
+def _moment_of(key: str) -> datetime:
+    """The moment that a key tells; long ago if it is none that tells one."""
+    if len(key) != 13 or not set(key) <= set(_ALPHABET):
+        return datetime.min.replace(tzinfo=UTC)
+    number = 0
+    for sign in key:
+        number = number << 5 | _ALPHABET.index(sign)
+    return datetime.fromtimestamp((number >> 10 & 2**53 - 1) / 1_000_000, UTC)
 
 
 def _embed(part: Part, blobs: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:

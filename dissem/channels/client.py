@@ -18,6 +18,7 @@ from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from itertools import count
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -148,17 +149,38 @@ class Client:
                 ) as response,
             ):
                 answer = Answer(response.status_code, response.headers, _read(response, bound), irrevocable)
+                self._note_time(url, answer)
         except requests.RequestException as error:
             raise _unanswered(error, irrevocable) from None  # the cause's text may hold the address, and so a token
         except _TooMuch as error:
             raise doubt(irrevocable, "The platform's answer was too long or too slow.") from error
         return self._judged(answer)
 
+    def _note_time(self, url: str, answer: Answer) -> None:
+        """Keep what time it is there; servers of our own may have our own clock's faults."""
+        host, date = urlsplit(url).hostname or "", answer.headers.get("Date")
+        if date and host not in self.network.allow_hosts:
+            _told_times[host] = (date, time.monotonic())
+
     def _judged(self, answer: Answer) -> Answer:
         if 200 <= answer.status < 300:
             return answer
         error = self.translate(answer) if self.translate and answer.status >= 400 else None
         raise error or by_status(answer)
+
+
+_told_times: dict[str, tuple[str, float]] = {}  # by host, its last Date header and when it came
+AGREE = timedelta(minutes=2)
+
+
+def others_agree(now: datetime) -> bool:
+    """Whether two platforms that answered within ten minutes have about the time *now*."""
+    here, agreeing = time.monotonic(), 0
+    for date, came in list(_told_times.values()):
+        with suppress(ValueError, TypeError):
+            there = parsedate_to_datetime(date) + timedelta(seconds=here - came)
+            agreeing += here - came < 600 and abs(there - now) < AGREE
+    return agreeing >= 2
 
 
 def by_status(answer: Answer) -> ChannelError:

@@ -12,7 +12,18 @@ from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
-from dissem.channels.adapter import Account, Adapter, Attachment, Certainty, Part, Prepared, Receipt, plain, same_text
+from dissem.channels.adapter import (
+    Account,
+    Adapter,
+    Attachment,
+    Certainty,
+    Part,
+    Prepared,
+    Receipt,
+    Seen,
+    plain,
+    same_text,
+)
 from dissem.channels.client import Answer, doubt
 from dissem.channels.errors import ChannelError, NotYet, Refused, Stale, Throttled, Unauthorized, Uncertain, Unreachable
 from dissem.channels.graph import Fault, Graph, Missing, NoRight
@@ -88,6 +99,13 @@ class ContainerAdapter(Adapter):
             return None
         return renewed(self.graph.api, self.grant, self.settings, alive=self.check, now=datetime.now(UTC))
 
+    def own(self, edge: str, since: datetime, fields: str) -> list[Mapping[str, Any]]:
+        """The account's own list on *edge*, back to *since*; Unreachable when it is not whole."""
+        try:
+            return list(self.graph.listed(f"{self.settings.account}/{edge}", since, fields=fields))
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise Unreachable("The platform's answer could not be read.") from error
+
     # What the platform has to say
 
     @abstractmethod
@@ -99,7 +117,7 @@ class ContainerAdapter(Adapter):
         """Make the container that will be published, of *items* if there are several files; answers with its id."""
 
     @abstractmethod
-    def recent(self, part: Part, since: datetime) -> Iterator[tuple[Mapping[str, Any], str]]:
+    def alike(self, part: Part, since: datetime) -> Iterator[tuple[Mapping[str, Any], str]]:
         """Objects of the account's own list in the shape of *part*, and the words of each."""
 
     def made(self, **form: Any) -> str:
@@ -249,7 +267,7 @@ class ContainerAdapter(Adapter):
         """By its words in the account's own list, whatever the container says; absent only if both say so."""
         state = self.last_word(prepared)
         try:
-            found = [one for one, words in self.recent(part, since) if _says(part.text, words)]
+            found = [one for one, words in self.alike(part, since) if _says(part.text, words)]
             receipts = [Receipt(str(one["id"]), one.get("permalink")) for one in found]
         except (ChannelError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise Uncertain("{platform} did not tell whether the post is there.", platform=self.facts.label) from error
@@ -291,6 +309,12 @@ class ContainerAdapter(Adapter):
             hint="Remove it there by hand.",
             platform=self.facts.label,
         )
+
+
+def seen(medium: Mapping[str, Any], words: str = "") -> Seen:
+    """A medium of a list, which names its moment."""
+    at = datetime.fromisoformat(str(medium["timestamp"]))
+    return Seen(str(medium["id"]), at, medium.get("permalink"), str(medium.get(words) or ""))
 
 
 # Refusals that both platforms word alike

@@ -20,14 +20,17 @@ from dissem.channels.adapter import (
     Part,
     Prepared,
     Receipt,
+    Seen,
     Stage,
+    Why,
     plain,
     same_text,
 )
-from dissem.channels.errors import ChannelError, NotYet, Refused, Uncertain
+from dissem.channels.errors import ChannelError, NotYet, Refused, Uncertain, Unreachable
 from dissem.channels.facebook_graph import absolute, address, listed, object_of
 from dissem.channels.facebook_page import API, FacebookPage, video_of
-from dissem.channels.facebook_reels import Seen, StagedVideos, objection, upright
+from dissem.channels.facebook_reels import Seen as SeenVideo
+from dissem.channels.facebook_reels import StagedVideos, objection, upright
 from dissem.channels.facebook_video import ChunkedVideos
 from dissem.channels.graph import BadField, Missing, NoRight, insights
 from dissem.channels.network import Network
@@ -178,6 +181,12 @@ class Facebook(FacebookPage):
             if datetime.fromisoformat(post["created_time"]) >= since.replace(microsecond=0):
                 yield post
 
+    def recent(self, since: datetime) -> Sequence[Seen]:
+        try:
+            return [_listed_post(post) for post in self._posts(since) if post.get("is_published") is not False]
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise Unreachable("The platform's answer could not be read.") from error
+
     # Afterwards
 
     def measure(self, receipts: Sequence[Receipt]) -> Mapping[str, Counts | Gone]:
@@ -188,9 +197,10 @@ class Facebook(FacebookPage):
     def _post_figures(self, ids: Sequence[str]) -> Mapping[str, Counts | Gone]:
         try:
             return self._nodes(ids, f"{PLAIN_FIGURES},{INSIGHTS}", _post_counts)
-        except (BadField, NoRight):
+        except (BadField, NoRight) as error:
             # One metric that Facebook has retired fails them all, as does a missing right; the rest is worth having.
-            return self._nodes(ids, PLAIN_FIGURES, _post_counts)
+            why = Why.RIGHT if isinstance(error, NoRight) else Why.RETIRED
+            return self._nodes(ids, PLAIN_FIGURES, lambda node: _post_counts(node, why))
 
     def _nodes(
         self, ids: Sequence[str], fields: str, counted: Callable[[Mapping[str, Any]], Counts]
@@ -222,12 +232,12 @@ def _processing(part: Part, prepared: Prepared) -> Receipt:
     return Receipt(number, address(f"reel/{number}") if _is_reel(part) else None, stage=Stage.PROCESSING)
 
 
-def _public_reel(number: str, seen: Seen) -> Receipt:
+def _public_reel(number: str, seen: SeenVideo) -> Receipt:
     found = _public_video(number, seen)
     return found if seen.url else Receipt(found.id, address(f"reel/{number}"), found.also)
 
 
-def _public_video(number: str, seen: Seen) -> Receipt:
+def _public_video(number: str, seen: SeenVideo) -> Receipt:
     """Named by the post that shows the video, where Facebook tells it: figures belong to posts."""
     url = seen.url or address(number)
     return Receipt(id=seen.post, url=url, also=(number,)) if seen.post else Receipt(id=number, url=url)
@@ -237,12 +247,22 @@ def _found_post(post: Mapping[str, Any]) -> Receipt:
     return Receipt(id=str(post["id"]), url=post.get("permalink_url") or address(post["id"]), also=tuple(_photos(post)))
 
 
+def _listed_post(post: Mapping[str, Any]) -> Seen:
+    at, files = datetime.fromisoformat(post["created_time"]), tuple(_files(post))
+    return Seen(str(post["id"]), at, post.get("permalink_url"), str(post.get("message") or ""), files)
+
+
 def _photos(post: Mapping[str, Any]) -> list[str]:
     """Ids of the photos that a listed post shows."""
+    return _files(post, alone=("photo",))
+
+
+def _files(post: Mapping[str, Any], alone: Sequence[str] = ("photo", "video")) -> list[str]:
+    """Ids of the files that a listed post shows; a single one only if it is *alone*, by its kind."""
     found = []
     for attachment in (post.get("attachments") or {}).get("data") or ():
         below = (attachment.get("subattachments") or {}).get("data") or ()
-        for shown in below or ([attachment] if attachment.get("media_type") == "photo" else []):
+        for shown in below or ([attachment] if str(attachment.get("media_type")).startswith(tuple(alone)) else []):
             if (shown.get("target") or {}).get("id"):
                 found.append(str(shown["target"]["id"]))
     return found
@@ -260,7 +280,8 @@ def _total(node: Mapping[str, Any], edge: str) -> int | None:
     return total if isinstance(total, int) else None
 
 
-def _post_counts(node: Mapping[str, Any]) -> Counts:
+def _post_counts(node: Mapping[str, Any], why: Why | None = None) -> Counts:
+    """*why*: what kept us from asking for the insights, if anything did."""
     told = insights(node.get("insights") or {})
     return Counts(
         views=told.get("post_media_view"),
@@ -270,6 +291,7 @@ def _post_counts(node: Mapping[str, Any]) -> Counts:
         shares=(node.get("shares") or {}).get("count"),
         clicks=told.get("post_clicks"),
         raw=told,
+        why=dict.fromkeys(("views", "reach", "clicks"), why) if why else {},
     )
 
 

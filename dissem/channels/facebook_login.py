@@ -27,8 +27,6 @@ class FacebookLogin(BrowserLogin):
 
     app_table = "facebook"
     title = "Facebook"
-    none = "This person may not post on any Facebook page."
-
     @property
     def scopes(self) -> tuple[str, ...]:
         reading = ("pages_read_engagement", "pages_read_user_content", "read_insights")
@@ -47,8 +45,15 @@ class FacebookLogin(BrowserLogin):
         self.require(str(one.get("permission")) for one in granted if one.get("status") == "granted")
         found = [one for page in self._pages(graph) if (one := self.choice(page, now + DATA_ACCESS))]
         if not found:
-            raise Unauthorized(self.none, hint="Log in as somebody who does, and tick the page when Facebook asks.")
+            raise self.nothing()
         return found
+
+    def nothing(self) -> ChannelError:
+        """What a person is told who has nothing to choose from."""
+        return Unauthorized(
+            "This person may not post on any Facebook page.",
+            hint="Log in as somebody who may, and tick the page when Facebook asks.",
+        )
 
     def _person(self, code: str, ask: Ask) -> SecretStr:
         """The person's token of sixty days."""
@@ -95,12 +100,16 @@ class InstagramByFacebook(FacebookLogin):
     """For professional Instagram accounts that are linked to a page."""
 
     title = "Instagram"
-    none = "No page that this person may post on has a professional Instagram account."
-
     @property
     def scopes(self) -> tuple[str, ...]:
         mine = ("instagram_basic", "instagram_content_publish", "instagram_manage_insights")
         return (*mine, "pages_read_engagement", "pages_show_list")
+
+    def nothing(self) -> ChannelError:
+        return Unauthorized(
+            "No page that this person may post on has a professional Instagram account.",
+            hint="Log in as somebody who may, and tick the page when Facebook asks.",
+        )
 
     def choice(self, page: Mapping[str, Any], ends: datetime) -> Choice | None:
         linked = page.get("instagram_business_account") or {}

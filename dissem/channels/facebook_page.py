@@ -1,7 +1,8 @@
 """A page at Facebook: its login, who it is, photos that nobody sees yet, and taking things away."""
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, SecretStr
 
@@ -24,6 +25,8 @@ LAST_DAYS = {  # of older versions that a channel may be set to
 
 class FacebookPage(Adapter):
     """What everything that is published on a page shares."""
+
+    last_days: ClassVar[Mapping[str, date]] = LAST_DAYS
 
     class Settings(Adapter.Settings):
         api_url: str = "https://graph.facebook.com"
@@ -51,6 +54,10 @@ class FacebookPage(Adapter):
             url=object_of(answer).get("link"),
             limits={"version_ends": ends.isoformat()} if ends else {},
         )
+
+    def followers(self) -> int | None:
+        told = object_of(self.graph.get_object(self.page, fields="followers_count")).get("followers_count")
+        return told if isinstance(told, int) else None
 
     def upload_photo(self, photo: Attachment) -> str:
         """The id of the photo, which is on the page's account and not on the page."""

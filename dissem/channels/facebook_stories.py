@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from dissem.channels.adapter import Certainty, Counts, Facts, Gone, Part, Prepared, Receipt, Stage
+from dissem.channels.adapter import Certainty, Counts, Facts, Gone, Part, Prepared, Receipt, Stage, Why
 from dissem.channels.client import doubt
 from dissem.channels.errors import ChannelError, Refused, Uncertain
 from dissem.channels.facebook_graph import address, listed, object_of
@@ -48,6 +48,7 @@ class FacebookStory(FacebookPage):
         link="field",
         tags="field",
         counts=frozenset(METRICS),
+        lasts=timedelta(hours=24),
         lag=timedelta(minutes=10),
     )
 
@@ -145,15 +146,18 @@ class FacebookStory(FacebookPage):
 
     def _figures(self, story: str) -> Counts | Gone:
         """One metric that Facebook has retired fails the whole question: then each is asked for by itself."""
+        why = Why.SILENT
         try:
             told = self._insights(story, *METRICS.values())
         except Missing:
             return Gone()
         except NoRight:
-            told = {}
+            told, why = {}, Why.RIGHT
         except BadField:
+            why = Why.RETIRED
             told = {name: value for metric in METRICS.values() for name, value in self._one(story, metric).items()}
-        return Counts(**{ours: told.get(theirs) for ours, theirs in METRICS.items()}, raw=told)
+        counts = {ours: told.get(theirs) for ours, theirs in METRICS.items()}
+        return Counts(**counts, raw=told, why=dict.fromkeys(METRICS, why))
 
     def _one(self, story: str, metric: str) -> Mapping[str, int]:
         try:

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 
-from dissem.channels.adapter import Attachment, Certainty, Counts, Facts, Gone, Part, Receipt
+from dissem.channels.adapter import Attachment, Certainty, Counts, Facts, Gone, Part, Receipt, Seen, Why
 from dissem.channels.client import Answer, Client, doubt
-from dissem.channels.containers import FULL, POLL, ContainerAdapter, NotTaken, refusal_alike
+from dissem.channels.containers import FULL, POLL, ContainerAdapter, NotTaken, refusal_alike, seen
 from dissem.channels.errors import ChannelError, NotYet, Refused, Throttled, Unauthorized, Unreachable
 from dissem.channels.graph import BadField, Fault, Graph, Missing, NoRight, fault, insights, named
 from dissem.channels.login import moment
@@ -25,6 +25,7 @@ from dissem.errors import DissemError
 
 PLAIN_FIGURES = "like_count,comments_count"
 INSIGHTS = "insights.metric(views,reach,saved,shares)"  # the names that photos, carousels and reels share
+_INSIGHTS = ("views", "reach", "shares", "saves")  # as we call them
 LISTED = "id,caption,timestamp,permalink,media_type,children{id}"
 ITEM_SECONDS = 60  # of a video in a carousel
 
@@ -173,12 +174,19 @@ class Instagram(ContainerAdapter):
         if answer.member("success") is not True:
             raise Unreachable("Instagram did not take the video.")
 
-    def recent(self, part: Part, since: datetime) -> Iterator[tuple[Mapping[str, Any], str]]:
+    def alike(self, part: Part, since: datetime) -> Iterator[tuple[Mapping[str, Any], str]]:
         for medium in self.graph.listed(f"{self.settings.account}/media", since, fields=LISTED):
             if _shape(medium) == _shape_of(part):
                 yield medium, medium.get("caption") or ""
 
+    def recent(self, since: datetime) -> Sequence[Seen]:
+        return [seen(medium, "caption") for medium in self.own("media", since, LISTED)]
+
     # Figures
+
+    def followers(self) -> int | None:
+        told = self.graph.get(self.settings.account, fields="followers_count").json().get("followers_count")
+        return told if isinstance(told, int) else None
 
     def measure(self, receipts: Sequence[Receipt]) -> Mapping[str, Counts | Gone]:
         ids = [receipt.id for receipt in receipts]
@@ -193,7 +201,8 @@ class Instagram(ContainerAdapter):
             return {}
         try:
             body = self.graph.get(ids=",".join(ids), fields=fields).json()
-            return {one: _counts(body[one]) for one in ids if isinstance(body.get(one), dict)}
+            without = Why.RIGHT if fields == PLAIN_FIGURES else Why.SILENT
+            return {one: _counts(body[one], without) for one in ids if isinstance(body.get(one), dict)}
         except (Missing, BadField) as error:
             if len(ids) > 1:
                 half = len(ids) // 2
@@ -268,7 +277,8 @@ def _shape_of(part: Part) -> tuple[str, int]:
     return "VIDEO" if part.attachments[0].is_video else "IMAGE", 0
 
 
-def _counts(node: Mapping[str, Any]) -> Counts:
+def _counts(node: Mapping[str, Any], without: Why) -> Counts:
+    """*without*: why there are no insights, if there are none."""
     told = insights(node.get("insights") or {})
     likes, comments = node.get("like_count"), node.get("comments_count")
     return Counts(
@@ -279,4 +289,5 @@ def _counts(node: Mapping[str, Any]) -> Counts:
         shares=told.get("shares"),
         saves=told.get("saved"),
         raw=told,
+        why={**dict.fromkeys(("likes", "comments"), Why.HIDDEN), **dict.fromkeys(_INSIGHTS, without)},
     )

@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dissem.channels.adapter import Counts, Gone, Part, Prepared, Receipt
-from dissem.channels.containers import ABSENT
+from dissem.channels.adapter import Counts, Gone, Part, Prepared, Receipt, Seen, Why
+from dissem.channels.containers import ABSENT, seen
 from dissem.channels.errors import ChannelError, Uncertain, Unreachable
 from dissem.channels.graph import BadField, Missing, NoRight, insights
 from dissem.channels.instagram import Instagram
@@ -42,6 +42,7 @@ class InstagramStory(Instagram):
         video_ratio=(0.1, 10),
         alt=0,
         counts=frozenset({"views", "reach", "comments", "shares"}),
+        lasts=LASTS,
         batch=1,  # the question for several fails with the first that has too few viewers
         ahead=timedelta(hours=1),  # the fewer stories come in between, the surer is which one is ours
     )
@@ -84,16 +85,19 @@ class InstagramStory(Instagram):
     def _new(self, part: Part, prepared: Prepared, since: datetime) -> list[Receipt]:
         """Stories in the shape of *part* that were not there before, nor are another part."""
         try:
-            listed = list(self.recent(part, since))
+            listed = list(self.alike(part, since))
         except ChannelError as error:
             raise Uncertain("{platform} did not tell whether the post is there.", platform=self.facts.label) from error
         found = [Receipt(str(story["id"]), story.get("permalink")) for story, _words in listed]
         others = {story for story, key in self._known.items() if key != part.key}.union(prepared.get("before"))
         return [receipt for receipt in found if receipt.id not in others]
 
-    def recent(self, part: Part, since: datetime) -> Iterator[tuple[Mapping[str, Any], str]]:
+    def alike(self, part: Part, since: datetime) -> Iterator[tuple[Mapping[str, Any], str]]:
         kind = "VIDEO" if part.attachments[0].is_video else "IMAGE"
         yield from ((story, "") for story in self._listed(since) if story["media_type"] == kind)
+
+    def recent(self, since: datetime) -> Sequence[Seen]:
+        return [seen(story) for story in self.own("stories", since, LISTED)]
 
     def _listed(self, since: datetime) -> list[Mapping[str, Any]]:
         """The account's stories made at *since* or later, each with what `NAMED` says and its link."""
@@ -111,7 +115,7 @@ class InstagramStory(Instagram):
         try:
             return _counts(insights(self.graph.get(f"{story}/insights", metric=METRICS).json()))
         except (NoRight, BadField):
-            return Counts()
+            return Counts(why=dict.fromkeys(self.facts.counts, Why.FEW))
         except Missing:
             return Gone()
 

@@ -26,6 +26,8 @@ from dissem.channels.adapter import (
     Part,
     Prepared,
     Receipt,
+    Seen,
+    Why,
     plain,
     same_text,
 )
@@ -299,6 +301,16 @@ class LinkedIn(Adapter):
                 return
         raise Uncertain("The account has too many posts to look through.")
 
+    def recent(self, since: datetime) -> Sequence[Seen]:
+        return [_seen(post) for post in self._posts(since) if post.get("lifecycleState") == "PUBLISHED"]
+
+    def followers(self) -> int | None:
+        asked = f"/rest/networkSizes/{_quoted(self.owner)}?edgeType=COMPANY_FOLLOWED_BY_MEMBER"
+        try:
+            return _whole(self.api.get(asked).json().get("firstDegreeSize"))
+        except Denied:
+            return None  # the login is one that may post and not look
+
     # Afterwards
 
     def measure(self, receipts: Sequence[Receipt]) -> Mapping[str, Counts | Gone]:
@@ -371,6 +383,11 @@ def _receipt(urn: str) -> Receipt:
     return Receipt(urn, f"https://www.linkedin.com/feed/update/{urn}/")
 
 
+def _seen(post: Mapping[str, Any]) -> Seen:
+    receipt, words = _receipt(post["id"]), linkedin_text.read(str(post.get("commentary") or ""))
+    return Seen(receipt.id, _times(post)[0], receipt.url, words)
+
+
 def _moment(milliseconds: Any) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
@@ -412,6 +429,7 @@ def _counts(social: Mapping[str, Any], seen: Mapping[str, Any]) -> Counts:
         comments=_whole((social.get("commentSummary") or {}).get("count", seen.get("commentCount"))),
         shares=_whole(seen.get("shareCount")),
         clicks=_whole(seen.get("clickCount")),
+        why={} if seen else dict.fromkeys(("views", "reach", "shares", "clicks"), Why.RIGHT),
         raw={**seen, **{name: social[name] for name in ("reactionSummaries", "commentSummary") if name in social}},
     )
 

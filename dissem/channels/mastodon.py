@@ -24,6 +24,7 @@ from dissem.channels.adapter import (
     Part,
     Prepared,
     Receipt,
+    Seen,
     same_text,
 )
 from dissem.channels.client import Answer, Client, doubt, retry_after
@@ -131,6 +132,12 @@ class Mastodon(Adapter):
         known = {status["id"]: status for status in _listed(answer)}
         return {r.id: _counts(known[r.id]) if r.id in known else Gone() for r in receipts}
 
+    def recent(self, since: datetime) -> Sequence[Seen]:
+        return [_seen(status) for status in self._statuses(since) if not status["in_reply_to_id"]]
+
+    def followers(self) -> int:
+        return int(self.api.get("/api/v1/accounts/verify_credentials").member("followers_count"))
+
     def remove(self, receipt: Receipt) -> None:
         try:
             self.api.delete(f"/api/v1/statuses/{receipt.id}")
@@ -207,6 +214,10 @@ def _listed(answer: Answer) -> list[dict[str, Any]]:
     if not isinstance(found, list) or not all(isinstance(one, dict) and one.keys() >= _SHAPE for one in found):
         raise doubt(answer.irrevocable, "The platform's answer could not be read.")
     return found
+
+
+def _seen(status: Mapping[str, Any]) -> Seen:
+    return Seen(status["id"], datetime.fromisoformat(status["created_at"]), status["url"], _text(status["content"]))
 
 
 def _counts(status: Mapping[str, Any]) -> Counts:

@@ -135,6 +135,9 @@ class Telegram(Adapter):
         """Nothing: the Bot API tells neither views nor reactions of a channel's posts."""
         return {}
 
+    def followers(self) -> int:
+        return int(self._call("getChatMemberCount", {"chat_id": self.settings.chat}))
+
     def remove(self, receipt: Receipt) -> None:
         """Every message of the post, passing over those that are gone; Telegram allows it for 48 hours."""
         messages = [int(message) for message in (receipt.id, *receipt.also)]

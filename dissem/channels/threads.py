@@ -12,11 +12,11 @@ from typing import Any
 
 from pydantic import Field
 
-from dissem.channels.adapter import Attachment, Certainty, Counts, Facts, Gone, Part, Receipt
+from dissem.channels.adapter import Attachment, Certainty, Counts, Facts, Gone, Part, Receipt, Seen
 from dissem.channels.client import Answer
-from dissem.channels.containers import ContainerAdapter, refusal_alike
+from dissem.channels.containers import ContainerAdapter, refusal_alike, seen
 from dissem.channels.errors import ChannelError
-from dissem.channels.graph import BadField, Graph, Missing, fault, insights, named
+from dissem.channels.graph import BadField, Graph, Missing, NoRight, fault, insights, named
 from dissem.channels.letters import pattern
 from dissem.channels.network import Network
 
@@ -107,13 +107,24 @@ class Threads(ContainerAdapter):
     def quota(self, part: Part) -> tuple[str, str]:
         return ("reply_quota_usage", "reply_config") if part.after else ("quota_usage", "config")
 
-    def recent(self, part: Part, since: datetime) -> Iterator[tuple[Mapping[str, Any], str]]:
+    def alike(self, part: Part, since: datetime) -> Iterator[tuple[Mapping[str, Any], str]]:
         edge = "replies" if part.after else "threads"
         for post in self.graph.listed(f"{self.settings.account}/{edge}", since, fields=LISTED):
             if _shape(post) == _shape_of(part):
                 yield post, post.get("text") or ""
 
+    def recent(self, since: datetime) -> Sequence[Seen]:
+        return [seen(post, "text") for post in self.own("threads", since, LISTED)]
+
     # Figures
+
+    def followers(self) -> int | None:
+        """Told to logins that may read insights."""
+        try:
+            answer = self.graph.get(f"{self.settings.account}/threads_insights", metric="followers_count")
+        except NoRight:
+            return None
+        return insights(answer.json()).get("followers_count")
 
     def measure(self, receipts: Sequence[Receipt]) -> Mapping[str, Counts | Gone]:
         figures: dict[str, Counts | Gone] = {}

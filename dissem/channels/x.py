@@ -28,6 +28,8 @@ from dissem.channels.adapter import (
     Part,
     Prepared,
     Receipt,
+    Seen,
+    Why,
     plain,
     same_text,
 )
@@ -228,7 +230,15 @@ class X(Adapter):
             raise Uncertain("X did not list the account's posts, so nobody knows whether this one is there.") from error
         return [_receipt(post) for post in ours]
 
-    def _timeline(self, since: datetime) -> Iterator[Mapping[str, Any]]:
+    def recent(self, since: datetime) -> Sequence[Seen]:
+        try:
+            posts = list(self._timeline(since, exclude="retweets,replies"))
+            found = [(_receipt(str(post["id"])), post["text"]) for post in posts]
+            return [Seen(one.id, _born(one.id), one.url, unlinked(_unescaped(text))) for one, text in found]
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise Unreachable("The platform's answer could not be read.") from error
+
+    def _timeline(self, since: datetime, exclude: str = "retweets") -> Iterator[Mapping[str, Any]]:
         """The account's own posts back to *since*, newest first; LookupError when the list is not whole."""
         following = None
         for _ in range(PAGES):
@@ -237,7 +247,7 @@ class X(Adapter):
                 user_auth=True,
                 max_results=100,
                 start_time=since,
-                exclude="retweets",
+                exclude=exclude,
                 tweet_fields=["attachments", "created_at", "entities", "text"],
                 pagination_token=following,
             )
@@ -267,6 +277,11 @@ class X(Adapter):
         gone = {str(e.get("resource_id") or e.get("value")) for e in _errors(body) if _absent(e)}
         counted = {str(post["id"]): _counts(post) for post in body.get("data") or ()}
         return {**{i: Gone() for i in ids if i in gone}, **counted}
+
+    def followers(self) -> int | None:
+        answer = self.posts.get_me(user_auth=True, user_fields=["public_metrics"])
+        told = (_object(answer, "data").get("public_metrics") or {}).get("followers_count")
+        return told if isinstance(told, int) else None
 
     def remove(self, receipt: Receipt) -> None:
         try:
@@ -522,4 +537,5 @@ def _counts(post: Mapping[str, Any]) -> Counts:
         saves=public.get("bookmark_count"),
         clicks=private.get("url_link_clicks"),
         raw={**public, **private},
+        why={} if private else {"clicks": Why.AGED},
     )

@@ -138,6 +138,12 @@ class YouTube(Adapter):
             )
         return found[0]
 
+    def followers(self) -> int | None:
+        """Subscribers, which YouTube rounds to three digits; a channel may hide them."""
+        told = answers.section(self._channel("statistics"), "statistics")
+        hidden, count = told.get("hiddenSubscriberCount"), str(told.get("subscriberCount"))
+        return int(count) if count.isdigit() and not hidden else None
+
     # Before it is public
 
     def prepare(self, part: Part, prepared: Prepared) -> Iterator[Prepared]:

@@ -7,8 +7,11 @@ out its beginning, (00:00, 24:00]: Monday 00:00 is Sunday's. Samples of one publ
 rule, because a plan is never older than the sample before it (see `collect.planned`).
 
 **What was gained.** A sample gains, count by count, its value minus the last value known before (0 before the first).
-A counter that fell gains a negative number, and it is kept. A count without a value gains None, which is not 0, and
-leaves the last known value where it is.
+A counter that fell gains a negative number, and it is kept; the sample is marked (`Engagement.fell`). A count without a
+value gains None, which is not 0, and leaves the last known value where it is.
+
+**What stays.** Days whose samples were thrown away are closed (`dissem.engagement.keeping`): no row of theirs is made
+again from the samples that are left.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -60,7 +63,14 @@ def day_of(instant: datetime, zone: ZoneInfo) -> date:
 
 def gained(values: Values, before: Values) -> Values:
     """What *values* have more than the last known ones *before*, None where they say nothing."""
+    if before is NOTHING:  # most posts are read for the first time
+        return values
     return tuple(None if v is None else v - (b or 0) for v, b in zip(values, before, strict=True))
+
+
+def fell(gain: Values) -> list[str]:
+    """Names of the counts that are below the last known value."""
+    return [name for name, value in zip(COUNTS, gain, strict=True) if value is not None and value < 0]
 
 
 def known(values: Values, before: Values) -> Values:
@@ -70,7 +80,7 @@ def known(values: Values, before: Values) -> Values:
 
 def plus(one: Values, other: Values) -> Values:
     """The sum of what is available; None where neither says anything."""
-    return tuple(b if a is None else a if b is None else a + b for a, b in zip(one, other, strict=True))
+    return tuple([b if a is None else a if b is None else a + b for a, b in zip(one, other, strict=True)])
 
 
 def gains(samples: Iterable[Sample]) -> Iterator[tuple[Sample, Values]]:
@@ -115,7 +125,8 @@ def _upsert(dialect: str) -> Executable:
 
 
 def rebuild(session: Session, zone: ZoneInfo) -> int:
-    """Make every day anew from the samples, as after a restored backup or another zone; answers how many rows.
+    """Make every day that is not closed anew from the samples, as after a restored backup or another zone; answers how
+    many rows.
 
     Reads the samples as a stream: memory holds the days only. Collectors wait meanwhile.
     """
@@ -127,9 +138,18 @@ def rebuild(session: Session, zone: ZoneInfo) -> int:
         channel, kind = taken[0][1], taken[0][2].value
         for sample, gain in gains(Sample(row[3], row[4], tuple(row[5:])) for row in taken):
             credit(days, channel=channel, kind=kind, sample=sample, gain=gain, zone=zone)
-    session.execute(delete(EngagementDay))
+    if closed := closed_until(session):
+        days = {key: gained for key, gained in days.items() if key[0] > closed}
+    session.execute(delete(EngagementDay).where(col(EngagementDay.day) > (closed or date.min)))
     add(session, days)
     return len(days)
+
+
+def closed_until(session: Session) -> date | None:
+    """The last day whose samples are not all there any more, None if all are: figures of such days stand in the
+    roll-up alone."""
+    found: date | None = session.scalar(select(func.max(col(EngagementDay.day))).where(col(EngagementDay.closed)))
+    return found
 
 
 def rolled_up(session: Session, first: date, last: date) -> dict[tuple[int, str], tuple[int, Values]]:

@@ -11,13 +11,14 @@ from dissem.models.delivery import (
     Settled,
     Suppression,
 )
-from dissem.models.engagement import Engagement, EngagementDay
+from dissem.models.engagement import AccountDay, Engagement, EngagementDay, ForeignPost, Reading
 from dissem.models.life import Evidence, Held, Move, Situation, State, move
 from dissem.models.people import Agency, Person, Role
 from dissem.models.release import Approval, Kind, Media, Release, ReleaseMedia, ReleaseState, Shape
 from dissem.models.runs import Daemon, JobRun
 
 __all__ = [
+    "AccountDay",
     "Agency",
     "Approval",
     "ApprovedDelivery",
@@ -30,6 +31,7 @@ __all__ = [
     "Engagement",
     "EngagementDay",
     "Evidence",
+    "ForeignPost",
     "Held",
     "JobRun",
     "Kind",
@@ -38,6 +40,7 @@ __all__ = [
     "Part",
     "Person",
     "Publication",
+    "Reading",
     "Release",
     "ReleaseMedia",
     "ReleaseState",

@@ -54,12 +54,9 @@ class Delivery(SQLModel, table=True):
         ),
         Index("delivery_follows", "follows", sqlite_where=text("follows IS NOT NULL")),
         Index("delivery_state_since", "state", "since"),
-        Index(
-            "delivery_in_hand",
-            "state",
-            "next_at",
-            sqlite_where=text("state IN ('preparing', 'publishing', 'processing', 'unknown')"),
-        ),
+        Index("delivery_leased", "lease_until", sqlite_where=text("state IN ('preparing', 'publishing')")),
+        Index("delivery_doubtful", "next_at", sqlite_where=text("state IN ('processing', 'unknown')")),
+        Index("delivery_urgent", "next_at", sqlite_where=text("state = 'waiting' AND urgent")),
     )
 
     id: int | None = Field(default=None, primary_key=True)

@@ -1,10 +1,11 @@
-"""What people did with publications, counted at moments; and the daily roll-up of it."""
+"""What people did with publications, counted at moments, and the daily roll-up of it; followers; how reading goes; and
+posts on our accounts that are not ours."""
 
 import datetime as dt
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, UniqueConstraint
+from sqlalchemy import BigInteger, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from dissem.models.columns import document
@@ -13,7 +14,10 @@ from dissem.models.columns import document
 class Engagement(SQLModel, table=True):
     """Counts of one publication at one moment, whole totals. Append-only; None is "unavailable", never 0.
 
-    *planned* is the moment the sample was planned for; one sample a plan.
+    *planned* is the moment the sample was planned for; one sample a plan. *missing*: by the name of each count that the
+    platform has and did not tell, why (`dissem.channels.adapter.Why`); a count that it does not have stands nowhere.
+    *fell*: names of the counts that are below the last known value, parted by blanks. A reading that failed leaves no
+    row: what went wrong stands in `Reading`.
     """
 
     __table_args__ = (
@@ -34,12 +38,15 @@ class Engagement(SQLModel, table=True):
     clicks: int | None = Field(default=None, sa_type=BigInteger)
     watch_seconds: int | None = Field(default=None, sa_type=BigInteger)
     raw: dict[str, Any] = Field(default_factory=dict, sa_column=document())
+    missing: dict[str, str] | None = Field(default=None, sa_column=document(nullable=True))
+    fell: str | None = None
 
 
 class EngagementDay(SQLModel, table=True):
     """Gained on one local day by one channel's publications of one kind, the sum of differences between samples.
 
-    Written in the transaction that stores the samples, so it can be made again from them.
+    Written in the transaction that stores the samples, so it can be made again from them, unless it is *closed*: then
+    samples of that day have been thrown away, and this row is all there is.
     """
 
     day: dt.date = Field(primary_key=True)  # in the office's zone
@@ -54,3 +61,46 @@ class EngagementDay(SQLModel, table=True):
     saves: int | None = Field(default=None, sa_type=BigInteger)
     clicks: int | None = Field(default=None, sa_type=BigInteger)
     watch_seconds: int | None = Field(default=None, sa_type=BigInteger)
+    closed: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+
+
+class Reading(SQLModel, table=True):
+    """How reading the figures of one channel goes."""
+
+    channel_id: int = Field(foreign_key="channel.id", primary_key=True)
+    read: datetime | None = None  # its last answer
+    failing: datetime | None = None  # since when nothing could be read
+    reason: dict[str, Any] | None = Field(default=None, sa_column=document(nullable=True))  # of the last failure
+    free_at: datetime | None = None  # the platform asks not to be asked before
+    watched: datetime | None = None  # the account's own list was looked through up to here
+
+
+class AccountDay(SQLModel, table=True):
+    """Followers of a channel's account on one local day, as the first reading of that day told."""
+
+    channel_id: int = Field(foreign_key="channel.id", primary_key=True)
+    day: dt.date = Field(primary_key=True)  # in the office's zone
+    at: datetime
+    followers: int = Field(sa_type=BigInteger)
+
+
+class ForeignPost(SQLModel, table=True):
+    """A post on a channel's account that dissem did not make: somebody else has the login, or posted by hand."""
+
+    __tablename__ = "foreign_post"
+    __table_args__ = (
+        UniqueConstraint("channel_id", "account", "remote_id", name="one_notice_a_post"),
+        # most are acknowledged once and then only kept
+        Index("foreign_post_open", "channel_id", sqlite_where=text("known IS NULL")),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    channel_id: int = Field(foreign_key="channel.id")
+    account: str
+    remote_id: str
+    at: datetime  # when the platform says that it was made
+    url: str | None = None
+    text: str = ""  # how it begins
+    seen: datetime
+    known: datetime | None = None  # when a person said that it is the office's own
+    known_by: str | None = None  # who said so

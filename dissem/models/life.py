@@ -60,6 +60,7 @@ class Evidence(StrEnum):
     SAID_PUBLISHED = "said published"  # a person's verdict
     SAID_ABSENT = "said absent"
     RETRIED = "retried"
+    RESTORED = "restored"  # the database came back from the past: whatever it plans may be public since
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Situation:
     public_part: bool = False  # another part of this delivery is public
     ambiguous: bool = False  # an earlier attempt for this part may be public
     independent: bool = False  # the parts do not depend on each other
-    doubtful: bool = False  # another, independent part may be public
+    doubtful: bool = False  # another part may be public: an independent one, or after a restore a later one
     blind: bool = False
     settled: bool = False  # absent was seen twice, after the settle time
     resends: bool = False  # after absence: KEYED, STAGED, or `on_absent` allows one more
@@ -108,6 +109,7 @@ class Rule:
 
 S, E = State, Evidence
 _EARLY = frozenset({S.PROPOSED, S.WAITING, S.PREPARING})
+_OPEN = _EARLY | {S.PUBLISHING, S.UNKNOWN}  # where something was going to happen
 _ENDED = frozenset({S.REFUSED, S.MISSED, S.CANCELLED, S.HELD})
 _LATE = frozenset(State) - {S.PUBLISHED, S.PUBLISHING, S.PROCESSING, S.UNKNOWN}  # where no proof is expected
 
@@ -123,6 +125,7 @@ _CONDITIONS: dict[str, Condition] = {
     "an earlier attempt was ambiguous": lambda s: s.ambiguous or s.doubtful,
     "prepared and due": lambda s: s.ready and s.due,
     "more parts follow": lambda s: not s.last_part,
+    "later parts may be public too": lambda s: s.doubtful and not s.independent and not s.last_part,
     "other recipients are still to be tried": lambda s: s.independent and not s.last_part,
     "another recipient's is in doubt": lambda s: s.doubtful,
     "another recipient has it": lambda s: s.independent and s.public_part,
@@ -133,12 +136,19 @@ _CONDITIONS: dict[str, Condition] = {
     "not ambiguous and the approval matches": lambda s: s.approved and not s.ambiguous,
     "not ambiguous": lambda s: not s.ambiguous,
     "ambiguous": lambda s: s.ambiguous,
+    "ambiguous, later parts may be public too": lambda s: (
+        s.ambiguous and s.doubtful and not s.independent and not s.last_part
+    ),
     "ambiguous, more parts follow": lambda s: s.ambiguous and not s.last_part,
     "ambiguous, another recipient's is in doubt": lambda s: s.ambiguous and s.doubtful,
 }
 
 RULES: tuple[Rule, ...] = (
     _rule(S.PROPOSED, E.APPROVED, S.WAITING),
+    # a database from the past: what became public since is looked up, never published again
+    _rule(_OPEN, E.RESTORED, S.UNKNOWN),
+    _rule(S.PROCESSING, E.RESTORED, S.PROCESSING),
+    _rule(frozenset(State) - {S.PUBLISHED}, E.PROOF, S.UNKNOWN, "later parts may be public too"),
     # what may be public is never called cancelled, missed or refused: a person looks
     _rule(_EARLY, E.CANCELLED, Held.UNKNOWN, "an earlier attempt was ambiguous"),
     _rule(_EARLY, E.CANCELLED, Held.PART, "an earlier part is public"),
@@ -211,6 +221,7 @@ RULES: tuple[Rule, ...] = (
     _rule(S.UNKNOWN, E.NOT_SENT, S.UNKNOWN),
     _rule(S.UNKNOWN, E.UNAUTHORIZED, S.UNKNOWN),
     _rule(S.UNKNOWN, E.BOUND_PASSED, Held.UNKNOWN),
+    _rule(S.HELD, E.SAID_PUBLISHED, S.UNKNOWN, "ambiguous, later parts may be public too"),
     _rule(S.HELD, E.SAID_PUBLISHED, S.WAITING, "ambiguous, more parts follow"),
     _rule(S.HELD, E.SAID_PUBLISHED, S.UNKNOWN, "ambiguous, another recipient's is in doubt"),
     _rule(S.HELD, E.SAID_PUBLISHED, S.PUBLISHED, "ambiguous"),
@@ -220,6 +231,7 @@ RULES: tuple[Rule, ...] = (
     _rule(_ENDED, E.RETRIED, S.PROPOSED, "not ambiguous"),
     # a receipt that arrives after the delivery was taken from its worker: knowledge is always kept
     _rule(_LATE, E.PROOF, S.WAITING, "more parts follow"),
+    _rule(_LATE, E.PROOF, S.UNKNOWN, "another recipient's is in doubt"),
     _rule(_LATE, E.PROOF, S.PUBLISHED),
 )
 

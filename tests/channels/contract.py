@@ -27,7 +27,7 @@ import logging
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
@@ -113,7 +113,7 @@ class Platform:
 
     def script(self, operation: str, *verbs: Verb) -> None:
         """Let *verbs* happen to the coming requests of *operation*."""
-        self.standin.script(self.operations[operation], *verbs)
+        self.standin.script(self.operations.get(operation) or self.operations["list"], *verbs)
 
     def offers(self, operation: str) -> bool:
         """Whether the stand-in has *operation*."""
@@ -650,6 +650,40 @@ class AdapterContract:
             assert receipt.id not in adapter.measure([receipt])
         with pytest.raises(Throttled):
             adapter.measure([receipt])
+
+    def test_why_a_count_is_missing_is_said_of_counts_that_the_platform_has(self, adapter, platform, sample):
+        receipt = send(adapter, sample(), platform)
+
+        counts = adapter.measure([receipt]).get(receipt.id, Counts())
+
+        assert set(counts.why) <= adapter.facts.counts
+
+    def test_followers_are_a_number_where_the_platform_tells_them(self, adapter, platform):
+        needs(type(adapter).followers is not Adapter.followers, "does not tell")
+
+        assert adapter.followers() >= 0
+
+    # Who else is there
+
+    def test_what_is_on_the_account_is_told_with_the_id_link_and_words_of_its_receipt(self, adapter, platform, sample):
+        needs(adapter.watches, "cannot tell")
+        ours = sample(text="Pasar Raya dibuka kembali Senin pagi.")
+        receipt = send(adapter, ours, platform)
+        platform.wait(adapter.facts.lag)
+
+        (seen,) = adapter.recent(datetime.now(UTC) - timedelta(days=1))
+
+        assert {receipt.id, *receipt.also} & {seen.id, *seen.also}
+        assert seen.at.utcoffset() is not None
+        assert not adapter.facts.text or same_text(ours.text, seen.text)
+
+    def test_a_list_of_the_account_that_fails_is_not_an_empty_one(self, adapter, platform, sample):
+        needs(adapter.watches, "cannot tell")
+        send(adapter, sample(), platform)
+        platform.script("recent", faults.html())
+
+        with pytest.raises(ChannelError):
+            adapter.recent(datetime.now(UTC) - timedelta(days=1))
 
     # Taking down
 

@@ -24,7 +24,7 @@ FAMILY = "👩‍👩‍👧‍👦"
 
 class BlueskyPlatform(Platform):
     adapter_class = Bluesky
-    operations: ClassVar = {**Platform.operations, "check": "account", "list": "read"}
+    operations: ClassVar = {**Platform.operations, "check": "account", "list": "read", "recent": "list"}
     always_names_the_wait = True
 
     def settings(self):

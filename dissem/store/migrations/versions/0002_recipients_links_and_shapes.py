@@ -35,8 +35,15 @@ def _delivery() -> None:
     for name in ("open_parts", "doubtful_parts", "public_parts"):
         op.add_column("delivery", sa.Column(name, sa.Integer(), nullable=False, server_default="0"))
     op.execute("ALTER TABLE delivery ADD COLUMN follows INTEGER REFERENCES delivery (id)")
-    some = sa.text("follows IS NOT NULL")
-    op.create_index("delivery_follows", "delivery", ["follows"], sqlite_where=some, postgresql_where=some)
+    op.drop_index("delivery_in_hand", "delivery")
+    for name, column, which in (
+        ("delivery_follows", "follows", "follows IS NOT NULL"),
+        ("delivery_leased", "lease_until", "state IN ('preparing', 'publishing')"),
+        ("delivery_doubtful", "next_at", "state IN ('processing', 'unknown')"),
+        ("delivery_urgent", "next_at", "state = 'waiting' AND urgent"),
+    ):
+        some = sa.text(which)
+        op.create_index(name, "delivery", [column], sqlite_where=some, postgresql_where=some)
 
 
 def _part() -> None:

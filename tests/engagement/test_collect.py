@@ -1,169 +1,26 @@
 """Reading counts: what is due when, one sample a plan whatever happens, and a roll-up equal to the samples."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
-from itertools import count
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from pydantic import BaseModel
-from sqlmodel import SQLModel, col, select
+from counted import DAY, HOUR, JAKARTA, MONDAY, NEXT_MONDAY, Board, Town
+from sqlmodel import col, select
 
-from dissem.channels.adapter import COUNTS, Account, Adapter, Counts, Facts, Gone, Part, Prepared, Receipt
+from dissem.channels.adapter import COUNTS, Counts, Facts, Gone, Receipt
 from dissem.channels.errors import ChannelError, Refused, Throttled, Unauthorized, Unreachable
-from dissem.channels.network import Network
 from dissem.config import EngagementSection
 from dissem.engagement import rollup
-from dissem.engagement.collect import Collected, Last, collect, due, planned
+from dissem.engagement.collect import Collected, collect
+from dissem.engagement.plans import Last, Plans, due, planned
 from dissem.errors import WrongInput, told
-from dissem.models import (
-    Agency,
-    Channel,
-    ChannelState,
-    Delivery,
-    Engagement,
-    EngagementDay,
-    Held,
-    Kind,
-    Person,
-    Publication,
-    Release,
-    Role,
-    State,
-)
-from dissem.models import Part as PartRow
+from dissem.models import Channel, ChannelState, Delivery, EngagementDay, Kind, Publication, Release
 from dissem.store.installation import Installation
 
-JAKARTA = ZoneInfo("Asia/Jakarta")
 CONFIG = EngagementSection()
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-MONDAY = datetime(2026, 11, 23, 0, 0, tzinfo=JAKARTA).astimezone(UTC)  # 2026-W48 begins
-NEXT_MONDAY = MONDAY + 7 * DAY
-
-Row = TypeVar("Row", bound=SQLModel)
-
-
-class Town:
-    """Rows of a made-up town. Things are made with what a test says of them, and sensible values for the rest."""
-
-    def __init__(self, installation: Installation) -> None:
-        self.database = installation.database
-        self.numbers = count(1)
-        self.author = self.keep(
-            Person(username="siti", name="Siti", role=Role.COORDINATOR, token_hash="x", created=MONDAY)
-        )
-
-    def keep(self, row: Row) -> Row:
-        with self.database.write() as session:
-            session.add(row)
-        return row
-
-    def agency(self, code: str, name: str = "") -> Agency:
-        return self.keep(Agency(code=code, name=name or f"Dinas {code.title()}"))
-
-    def channel(self, name: str, agency: str = "kominfo", **said: Any) -> Channel:
-        return self.keep(Channel(**{"name": name, "platform": "board", "agency": agency, "created": MONDAY, **said}))
-
-    def release(self, title: str = "Banjir surut", agency: str = "kominfo", **said: Any) -> Release:
-        person = self.author.id
-        known = {"kind": Kind.PRESS_RELEASE, "body": "", "author_id": person, "editor_id": person, "created": MONDAY}
-        return self.keep(Release(**{**known, "title": title, "agency": agency, "edited": MONDAY, **said}))
-
-    def delivery(self, release: Release, channel: Channel, **said: Any) -> Delivery:
-        due = said.get("due") or said.get("published") or MONDAY
-        known = {"release_id": release.id, "channel_id": channel.id, "due": due, "until": due + DAY, "next_at": due}
-        return self.keep(Delivery(**{**known, "since": said.get("published") or due, **said}))
-
-    def held(self, release: Release, channel: Channel, why: Held, **said: Any) -> Delivery:
-        return self.delivery(release, channel, state=State.HELD, held=why, **said)
-
-    def publication(self, delivery: Delivery, published: datetime | None, **said: Any) -> Publication:
-        """The proof of one more part of *delivery*."""
-        number = next(self.numbers)
-        part = self.keep(PartRow(delivery_id=delivery.id or 0, number=number, post={}))
-        known = {"part_id": part.id, "delivery_id": delivery.id, "channel_id": delivery.channel_id, "fingerprint": "f"}
-        return self.keep(Publication(**{**known, "remote_id": f"r{number}", "published": published, **said}))
-
-    def published(self, channel: Channel, at: datetime, release: Release | None = None, **said: Any) -> Publication:
-        """A release that went out whole on *channel*."""
-        release = release or self.release(agency=channel.agency)
-        delivery = self.delivery(release, channel, state=State.PUBLISHED, published=at)
-        return self.publication(delivery, at, **said)
-
-    def sample(self, publication: Publication, planned: datetime, at: datetime | None = None, **counts: int) -> None:
-        self.keep(Engagement(publication_id=publication.id or 0, planned=planned, at=at or planned, **counts))
-
-    def samples(self) -> Sequence[Engagement]:
-        with self.database.read() as session:
-            return session.exec(select(Engagement).order_by(col(Engagement.publication_id), col(Engagement.at))).all()
-
-    def days(self) -> list[tuple[Any, ...]]:
-        """The whole roll-up, one tuple a row."""
-        order = (col(EngagementDay.day), col(EngagementDay.channel_id), col(EngagementDay.kind))
-        with self.database.read() as session:
-            rows = session.exec(select(EngagementDay).order_by(*order)).all()
-        return [(r.day, r.channel_id, r.kind, r.samples, *(getattr(r, name) for name in COUNTS)) for r in rows]
-
-    def again(self, publication: Publication) -> Publication:
-        with self.database.read() as session:
-            return session.get_one(Publication, publication.id)
-
-
-class Board(Adapter):
-    """Says of each post what it was told to, and remembers what it was asked."""
-
-    platform = "board"
-    facts = Facts(label="Board", text=500, counts=frozenset({"views", "likes"}), batch=2)
-
-    class Settings(BaseModel):
-        pass
-
-    def __init__(self, facts: Facts | None = None) -> None:
-        super().__init__(self.Settings(), network=Network())
-        self.says: dict[str, Counts | Gone | None] = {}
-        self.otherwise: Counts | Gone | None = Counts(views=10, likes=1)
-        self.asked: list[list[str]] = []
-        self.meanwhile: Callable[[Sequence[Receipt]], object] = lambda receipts: None
-        if facts:
-            self.facts = facts  # type: ignore[misc]
-
-    def check(self) -> Account:
-        return Account("1", "Board")
-
-    def publish(self, part: Part, prepared: Prepared) -> Receipt:
-        raise AssertionError("measuring never publishes")
-
-    def measure(self, receipts: Sequence[Receipt]) -> Mapping[str, Counts | Gone]:
-        self.asked.append([receipt.id for receipt in receipts])
-        self.meanwhile(receipts)
-        answers = {receipt.id: self.says.get(receipt.id, self.otherwise) for receipt in receipts}
-        return {remote_id: answer for remote_id, answer in answers.items() if answer is not None}
-
-
-class Boards:
-    """Stands where the installation keeps its adapters: a board for each channel, by name."""
-
-    def __init__(self) -> None:
-        self.boards: dict[str, Board] = {}
-
-    def of(self, channel: Channel) -> Board:
-        return self.boards.setdefault(channel.name, Board())
-
-
-@pytest.fixture
-def town(installation: Installation) -> Town:
-    town = Town(installation)
-    town.agency("kominfo", "Dinas Kominfo")
-    return town
-
-
-@pytest.fixture
-def boards(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> dict[str, Board]:
-    adapters = Boards()
-    monkeypatch.setitem(installation.__dict__, "adapters", adapters)
-    return adapters.boards
 
 
 # What is due
@@ -172,7 +29,7 @@ def boards(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> dict[
 def at_age(age: timedelta, published: datetime = MONDAY + 8 * HOUR, **said: Any) -> datetime | None:
     publication = Publication(part_id=1, delivery_id=1, channel_id=1, remote_id="r", fingerprint="f")
     publication.published = published
-    return planned(publication, now=published + age, config=CONFIG, zone=JAKARTA, **said)
+    return planned(publication, Plans(CONFIG, JAKARTA), now=published + age, **said)
 
 
 @pytest.mark.parametrize("age", [HOUR, 6 * HOUR, 24 * HOUR, 3 * DAY])
@@ -213,10 +70,10 @@ def test_the_week_ends_at_the_midnight_of_the_offices_zone() -> None:
     publication.published = NEXT_MONDAY - 3 * HOUR
     midnight_in_jayapura = NEXT_MONDAY - 2 * HOUR
 
-    plan = planned(publication, now=midnight_in_jayapura, config=CONFIG, zone=ZoneInfo("Asia/Jayapura"))
+    plan = planned(publication, Plans(CONFIG, ZoneInfo("Asia/Jayapura")), now=midnight_in_jayapura)
 
     assert plan == midnight_in_jayapura
-    assert planned(publication, now=midnight_in_jayapura, config=CONFIG, zone=JAKARTA) == publication.published + HOUR
+    assert planned(publication, Plans(CONFIG, JAKARTA), now=midnight_in_jayapura) == publication.published + HOUR
 
 
 def test_what_was_published_at_the_midnight_itself_is_not_read_at_age_nothing() -> None:
@@ -235,7 +92,7 @@ def test_what_is_not_public_any_more_or_not_yet_is_not_read(said: dict[str, Any]
 
     publication = Publication(**{**known, **said})
 
-    assert planned(publication, now=MONDAY + DAY, config=CONFIG, zone=JAKARTA) is None
+    assert planned(publication, Plans(CONFIG, JAKARTA), now=MONDAY + DAY) is None
 
 
 def test_the_query_finds_what_the_rule_for_one_publication_says(installation: Installation, town: Town) -> None:
