@@ -25,12 +25,13 @@ SURELY_NOT_PUBLIC = (S.REFUSED, S.MISSED, S.CANCELLED)
 ERRORS = {Outcome.of_error(kind("why"), E.UNCERTAIN).evidence for kind in ChannelError.__subclasses__()}
 RECEIPTS = {Outcome.of_receipt(Receipt("1", stage=stage)).evidence for stage in Stage}
 USED: dict[State, set[Evidence]] = {  # what queue and desk come with, by state
-    S.PROPOSED: {E.APPROVED, E.CANCELLED, E.TOO_LATE, E.RETRIED},
-    S.WAITING: {E.CLAIMED, E.VOIDED, E.CANCELLED, E.TOO_LATE},
-    S.PREPARING: {E.READY, E.VOIDED, E.CANCELLED, E.LEASE_OVER, *ERRORS},
-    S.PUBLISHING: {*RECEIPTS, *ERRORS, E.NO_RECIPIENT, E.PROOFS, E.LEASE_OVER},
-    S.PROCESSING: {*RECEIPTS - {E.ACCEPTED}, *ERRORS, E.BOUND_PASSED},  # still processing is "later"
-    S.UNKNOWN: {*RECEIPTS, *ERRORS - {E.REFUSED}, E.PROOFS, E.ABSENT, E.BOUND_PASSED},  # a refused search is no verdict
+    S.PROPOSED: {E.APPROVED, E.CANCELLED, E.TOO_LATE, E.RETRIED, E.RESTORED},
+    S.WAITING: {E.CLAIMED, E.VOIDED, E.CANCELLED, E.TOO_LATE, E.RESTORED},
+    S.PREPARING: {E.READY, E.VOIDED, E.CANCELLED, E.LEASE_OVER, E.RESTORED, *ERRORS},
+    S.PUBLISHING: {*RECEIPTS, *ERRORS, E.NO_RECIPIENT, E.PROOFS, E.LEASE_OVER, E.RESTORED},
+    S.PROCESSING: {*RECEIPTS - {E.ACCEPTED}, *ERRORS, E.BOUND_PASSED, E.RESTORED},  # still processing is "later"
+    # a refused search is no verdict
+    S.UNKNOWN: {*RECEIPTS, *ERRORS - {E.REFUSED}, E.PROOFS, E.ABSENT, E.BOUND_PASSED, E.RESTORED},
     S.HELD: {E.RETRIED, E.SAID_PUBLISHED, E.SAID_ABSENT},
     S.REFUSED: {E.RETRIED},
     S.MISSED: {E.RETRIED},
@@ -41,7 +42,7 @@ USED: dict[State, set[Evidence]] = {  # what queue and desk come with, by state
 def situations() -> Iterator[Situation]:
     """Every one there is."""
     flags = ("due", "ready", "last_part", "public_part", "ambiguous", "blind", "settled", "resends", "approved")
-    recipients = ({}, {"independent": True}, {"independent": True, "doubtful": True})
+    recipients = ({}, {"independent": True}, {"independent": True, "doubtful": True}, {"doubtful": True})
     for values in product((False, True), repeat=len(flags)):
         for deaths in (0, 1, 2):
             for more in recipients:
@@ -50,6 +51,7 @@ def situations() -> Iterator[Situation]:
 
 ALL = tuple(situations())
 CHAINED = tuple(seen for seen in ALL if not seen.independent)
+UNDOUBTED = tuple(seen for seen in CHAINED if not seen.doubtful)
 
 
 def may_be(state: State, evidence: Evidence, seen: Situation) -> bool:
@@ -85,7 +87,7 @@ def test_whatever_queue_and_desk_learn_has_a_rule(state: State, evidence: Eviden
 
 def test_a_late_receipt_has_a_rule_wherever_the_delivery_is_by_then() -> None:
     for state in set(State) - {S.PUBLISHED, S.PUBLISHING}:
-        assert targets(state, E.PROOF) == {S.WAITING, S.PUBLISHED}, state
+        assert targets(state, E.PROOF, UNDOUBTED) == {S.WAITING, S.PUBLISHED}, state
         assert move(state, E.PROOF, Situation(last_part=True)).state is S.PUBLISHED
 
 
@@ -146,6 +148,19 @@ def test_from_publishing_only_proof_leads_on_and_only_a_sure_no_leads_back() -> 
 
     assert again == {E.PROOF, E.NOT_SENT, E.LATER, E.UNAUTHORIZED}
     assert targets(S.PUBLISHING, E.UNCERTAIN) == {S.UNKNOWN}
+
+
+@pytest.mark.parametrize("state", sorted(set(State) - {S.PUBLISHED}))
+def test_a_proof_of_one_part_leads_no_later_part_on_that_may_be_public_too(state: State) -> None:
+    threads = [seen for seen in CHAINED if seen.doubtful and not seen.last_part]
+
+    assert targets(state, E.PROOF, threads) == {S.UNKNOWN}
+
+
+def test_after_a_restore_nothing_that_was_planned_goes_on_before_it_was_looked_up() -> None:
+    for state in (S.PROPOSED, S.WAITING, S.PREPARING, S.PUBLISHING, S.UNKNOWN):
+        assert targets(state, E.RESTORED, ALL) == {S.UNKNOWN}
+    assert targets(S.PROCESSING, E.RESTORED, ALL) == {S.PROCESSING}
 
 
 def test_an_unknown_one_is_sent_again_only_after_two_absences_and_where_that_is_safe() -> None:

@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread, current_thread, main_thread
@@ -21,11 +21,12 @@ from sqlalchemy import delete, update
 from sqlmodel import col
 
 from dissem import clock
-from dissem.daemon import job_runs
+from dissem.daemon import job_runs, marker
 from dissem.errors import Broken, Conflict, DissemError
 from dissem.models import Daemon
 from dissem.queue import claims
 from dissem.queue.engine import Engine
+from dissem.queue.shared import require_media
 from dissem.redaction import Masking
 from dissem.store.database import Database
 from dissem.store.installation import Installation
@@ -35,7 +36,6 @@ log = logging.getLogger(__name__)
 LOCK = "daemon.lock"
 BEAT = timedelta(seconds=5)  # between two signs of life
 ALIVE = timedelta(seconds=30)  # a daemon whose last sign of life is older is taken for dead
-REMEMBERED = timedelta(days=30)  # how long the rows of daemons that are gone are kept
 GRACE = 10.0  # seconds that jobs get after the engine, which takes up to 25 for what it has in hand
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -47,22 +47,27 @@ def run(
     engine: Engine | None = None,
     owner: str | None = None,
     stop: Event | None = None,
+    starts_jobs: bool = True,
 ) -> int:
     """Carry out deliveries until *stop* is set or a signal says so; answers the exit status.
 
     With *until_idle* it leaves when nothing is in hand, in doubt or due within a minute, and starts no jobs. Raises
-    Conflict if another daemon has this SQLite database. SIGTERM and SIGINT let it finish what is in hand; a second one
+    Conflict if another daemon has this SQLite database, and Broken if the media folder is not the one that the machines
+    on PostgreSQL share. SIGTERM and SIGINT let it finish what is in hand; a second one
     ends the process at once, which costs nothing but the time to look up what was being sent.
     """
     logs_to_stderr()
     owner, stop = owner or new_owner(), stop or Event()
-    with _only_one(installation), _signals(stop), _registered(installation.database, owner) as registered:
+    with _only_one(installation), _signals(stop), _registered(installation, owner) as registered:
         if installation.database.is_sqlite:
             _end_leases(installation.database, owner)
+        else:
+            require_media(installation)
         if installation.config.public_media.folder:
             installation.public_media.tidy(clock.utc_now())
         engine = engine or _threads(installation, owner)
-        job_clock = None if until_idle else job_runs.JobClock(installation, owner, stop)
+        starts_jobs = starts_jobs and not until_idle
+        job_clock = job_runs.JobClock(installation, owner, stop) if starts_jobs else None
         try:
             if job_clock:
                 job_clock.start()
@@ -71,6 +76,18 @@ def run(
             if job_clock:
                 job_clock.finish(GRACE)
     return 0
+
+
+def work(installation: Installation) -> int:
+    """Be a worker: as `run`, on the lanes that the distributed engine gives to this process, and without jobs. Raises
+    Conflict on SQLite and Broken without the extra."""
+    from dissem.queue.engines.procrastinate import Procrastinate
+    from dissem.queue.steady import SteadyClock
+
+    logs_to_stderr()
+    owner = new_owner()
+    engine = Procrastinate(installation, owner, now=SteadyClock())
+    return run(installation, engine=engine, owner=owner, starts_jobs=False)
 
 
 def new_owner() -> str:
@@ -88,8 +105,9 @@ def leave(status: int) -> NoReturn:
 
 def _threads(installation: Installation, owner: str) -> Engine:
     from dissem.queue.engines.threads import Threads
+    from dissem.queue.steady import SteadyClock
 
-    return Threads(installation, owner)
+    return Threads(installation, owner, now=SteadyClock())
 
 
 def _end_leases(database: Database, owner: str) -> None:
@@ -128,6 +146,16 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
+def holder(folder: Path) -> int | None:
+    """The process that holds the daemon's lock in *folder*, asked without touching it; None if nobody does."""
+    with suppress(OSError, ValueError):
+        pid = int((folder / LOCK).read_text())
+        held = (folder / LOCK).resolve()
+        if any(file.exists() and file.samefile(held) for file in Path(f"/proc/{pid}/fd").iterdir()):
+            return pid
+    return None
+
+
 def _second(first: str) -> Conflict:
     """Told to the second daemon; *first* is the process number of the first, empty in its very first moment."""
     if not first:
@@ -150,8 +178,9 @@ def _only_one(installation: Installation) -> Iterator[None]:
 class Registered:
     """The row of a daemon."""
 
-    def __init__(self, database: Database, owner: str, now: datetime) -> None:
-        self.database = database
+    def __init__(self, installation: Installation, owner: str, now: datetime) -> None:
+        self.database = installation.database
+        self.home = installation.home
         self.owner = owner
         self._last = now
 
@@ -168,17 +197,21 @@ class Registered:
     def _write(self, **values: datetime) -> None:
         with self.database.write() as session:
             session.execute(update(Daemon).where(col(Daemon.owner) == self.owner).values(**values))
+        if "beat" in values:
+            marker.keep(self.home, self.owner, values["beat"])
 
 
 @contextmanager
-def _registered(database: Database, owner: str) -> Iterator[Registered]:
-    """Be in the table of daemons."""
+def _registered(installation: Installation, owner: str) -> Iterator[Registered]:
+    """Be in the table of daemons. A database from the past is noticed before it forgets who was in it."""
     now = clock.utc_now()
-    with database.write() as session:
-        session.execute(delete(Daemon).where(col(Daemon.beat) < now - REMEMBERED))
+    marker.see_to_it(installation, now)
+    with installation.database.write() as session:
+        session.execute(delete(Daemon).where(col(Daemon.beat) < now - marker.REMEMBERED))
         session.add(Daemon(owner=owner, host=socket.gethostname(), pid=os.getpid(), started=now, beat=now))
     log.info("daemon %s begins", owner)
-    registered = Registered(database, owner, now)
+    marker.keep(installation.home, owner, now)
+    registered = Registered(installation, owner, now)
     try:
         yield registered
     finally:
@@ -258,3 +291,5 @@ def logs_to_stderr() -> None:
     logging.root.setLevel(logging.INFO)
     for talkative in ("tweepy", "urllib3", "apscheduler"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
+    for wordy in ("procrastinate", "psycopg.pool"):  # a database that is away is told of in a line by ourselves
+        logging.getLogger(wordy).setLevel(logging.CRITICAL)

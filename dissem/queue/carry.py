@@ -49,8 +49,9 @@ from dissem.models import (
     Suppression,
 )
 from dissem.queue import pacing, parts, proofs, quotas
-from dissem.queue.claims import Anywhere, Claimed, boot_time
+from dissem.queue.claims import Anywhere, Claimed, Written, boot_time
 from dissem.queue.moves import Lost, advance
+from dissem.queue.points import Point, Reached, nothing_happens
 from dissem.store.audit import INSTALLATION
 from dissem.store.bell import ring
 from dissem.store.installation import Installation
@@ -107,7 +108,7 @@ class Carrier:
         installation: Installation,
         breakers: pacing.Breakers | None = None,
         now: Callable[[], datetime] = clock.utc_now,
-        reached: Callable[[str], None] = lambda point: None,
+        reached: Reached = nothing_happens,
     ) -> None:
         self.installation = installation
         self.timing = installation.config.timing
@@ -139,7 +140,7 @@ class Carrier:
             adapter = self.adapter_of(claimed)
             post = self._post(claimed, adapter)
             self._require_recipient(claimed)
-            self.reached("before publish")
+            self.reached(Point.BEFORE_PUBLISH)
             self._still_in_time(claimed)
         except Exception as error:  # noqa: BLE001 — nothing has left yet
             return Outcome.of_error(error, Evidence.NOT_SENT)
@@ -147,7 +148,7 @@ class Carrier:
             outcome = Outcome.of_receipt(adapter.publish(post, prepared_of(claimed.part)))
         except Exception as error:  # noqa: BLE001 — whatever it is, the request may have arrived
             outcome = Outcome.of_error(error, Evidence.UNCERTAIN)
-        self.reached("after publish")
+        self.reached(Point.AFTER_PUBLISH)
         return outcome
 
     def adapter_of(self, claimed: Claimed) -> Adapter:
@@ -177,9 +178,9 @@ class Carrier:
         adapter = self.adapter_of(claimed)
         post = self._post(claimed, adapter)
         for prepared in adapter.prepare(post, prepared_of(claimed.part)):
-            self.reached("before step")
+            self.reached(Point.BEFORE_STEP)
             self._save(claimed, prepared)
-            self.reached("after step")
+            self.reached(Point.AFTER_STEP)
         return Outcome(Evidence.READY)
 
     def _save(self, claimed: Claimed, prepared: Prepared) -> None:
@@ -214,22 +215,27 @@ class Carrier:
                     release=claimed.delivery.release_id,
                 )
         post = post_of(claimed, files)
-        return self.installation.public_media.opened(post, claimed.delivery.id or 0, adapter.fetched)
+        opened = self.installation.public_media.opened(post, claimed.delivery.id or 0, adapter.fetched)
+        self.reached(Point.MEDIA_OPENED)
+        return opened
 
     def close_media(self, claimed: Claimed, outcome: Outcome) -> None:
         """Take away what lay open for the platform, once it can need it no longer."""
         if not _fetches(claimed) or outcome.evidence in _STILL_FETCHING:
             return
         post = Post.thawed(claimed.part.post, files_of(self.installation.media, claimed.part))
+        self.reached(Point.BEFORE_MEDIA_CLOSED)
         try:
             self.installation.public_media.withdraw(post, claimed.delivery.id or 0)
         except OSError as error:  # it is tidied away later; the outcome is written
             log.error("a public file of delivery %s could not be removed: %s", claimed.delivery.id, error.strerror)
+        self.reached(Point.MEDIA_CLOSED)
 
     def settle(self, claimed: Claimed, outcome: Outcome) -> None:
         """Write the outcome down. A database that is busy or away is tried again as long as the lease lasts: what the
         platform answered is known nowhere else."""
         self.tell_breakers(claimed.channel, outcome)
+        self.reached(Point.BEFORE_RECORD)
         end = time.monotonic() + (self.timing.request + self.timing.margin).total_seconds()
         for wait in _patience():
             try:
@@ -243,6 +249,7 @@ class Carrier:
                     )
                     raise
                 time.sleep(wait)
+        self.reached(Point.AFTER_RECORD)
         self.close_media(claimed, outcome)
 
     def _write(self, claimed: Claimed, outcome: Outcome) -> None:
@@ -258,6 +265,7 @@ class Carrier:
         with self.installation.database.write() as session:
             write(session)
             ring(session)
+            self.reached(Point.IN_RECORD)
 
     def tell_breakers(self, channel: Channel, outcome: Outcome) -> None:
         """Count what says something about the platform's health."""
@@ -493,7 +501,7 @@ def _let_rest(session: Session, channel: Channel, until: datetime) -> None:
     session.execute(update(Channel).where(col(Channel.id) == channel.id).values(free_at=until))
 
 
-def _close(session: Session, attempt: Attempt | None, outcome: Outcome, now: datetime) -> None:
+def _close(session: Session, attempt: Written | None, outcome: Outcome, now: datetime) -> None:
     if attempt is None:
         return
     detail = outcome.error.reason() if outcome.error else {"id": outcome.receipt.id} if outcome.receipt else None

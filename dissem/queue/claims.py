@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, update
+from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session, col, select
@@ -30,14 +30,18 @@ from dissem.models import (
     Settled,
     State,
 )
-from dissem.queue import following, gate, lanes, parts
-from dissem.queue.lanes import is_free, may_act
+from dissem.queue import due, following, gate, parts
 from dissem.queue.moves import advance, advance_alike, situation
 from dissem.store.bell import ring
 from dissem.store.database import Database
 
-LOOKED_UP = (State.UNKNOWN, State.PROCESSING)
-IN_HAND = (State.PREPARING, State.PUBLISHING)
+
+@dataclass(frozen=True)
+class Written:
+    """An attempt that is written down: its id, and what will be sent in short."""
+
+    id: int
+    fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Claimed:
     delivery: Delivery
     part: Part
     channel: Channel
-    attempt: Attempt | None  # only when claimed for publishing
+    attempt: Written | None  # only when claimed for publishing
     before: Receipt | None  # of the part before
     taken: float  # boot-time clock when claimed, seconds; it also counts while the machine sleeps
     link: str | None = None  # of the publication it waited for, if it did
@@ -75,20 +79,23 @@ class Claims:
         room: Mapping[str, int] | None = None,
         ready: int | None = None,
         blind: Collection[str] = (),
+        among: Sequence[due.Head] | None = None,
     ) -> list[Claimed]:
         """Up to *limit* prepared and due deliveries, one a channel whose lane is free, urgent ones first, then the
         longest due. *blocked* channels are left alone; *room* is how many more each host may get. Of *blind* platforms,
-        which cannot be asked what became of a post, no more than the *ready* senders can take at once."""
-        if limit <= 0:
+        which cannot be asked what became of a post, no more than the *ready* senders can take at once. *among* these,
+        if somebody has just found them by `due.heads`."""
+        if limit <= 0 or (among is not None and not among):
             return []
         taken = boot_time()
         try:
             with self.database.write() as session:
                 room = room or {}
                 full = [host for host, left in room.items() if left <= 0]
-                found = lanes.free(session, now, limit, blocked, full)
-                chosen = lanes.within(found, room, limit, limit if ready is None else ready, blind)
-                return self._to_publishing(session, [one.delivery for one in chosen], now, taken) if chosen else []
+                found = due.heads(session, now, limit, blocked, full) if among is None else among
+                chosen = due.within(found, room, limit, limit if ready is None else ready, blind)
+                rows = due.locked(session, [one.delivery for one in chosen], State.WAITING)
+                return self._to_publishing(session, rows, now, taken) if rows else []
         except IntegrityError:  # another owner took the same lane a moment earlier
             return []
 
@@ -97,11 +104,11 @@ class Claims:
         if limit <= 0:
             return []
         with self.database.write() as session:
-            chosen = _to_prepare(session, now, limit, blocked)
+            chosen = due.locked(session, due.unready(session, now, limit, blocked), State.WAITING)
             useful = [d for d in chosen if not _too_late(session, d, now)]
             allowed = self._through_the_gate(session, useful, now)
             lease = now + self.timing.preparing
-            for delivery in allowed:
+            for delivery, _, _ in allowed:
                 advance(
                     session,
                     delivery,
@@ -111,34 +118,21 @@ class Claims:
                     owner=self.owner,
                     lease_until=lease,
                 )
-            return _gathered(session, allowed, [], boot_time())
+            return _gathered(session, allowed, {}, boot_time())
 
     def looking(self, *, now: datetime, limit: int, blocked: Collection[int] = ()) -> list[Claimed]:
         """Up to *limit* unknown or processing deliveries whose time to be looked up has come."""
         if limit <= 0:
             return []
         with self.database.write() as session:
-            query = (
-                select(Delivery)
-                .join(Channel, col(Channel.id) == Delivery.channel_id)
-                .where(
-                    col(Delivery.state).in_(LOOKED_UP),
-                    Delivery.next_at <= now,
-                    or_(col(Delivery.lease_until).is_(None), col(Delivery.lease_until) <= now),
-                    may_act(),
-                    col(Channel.id).not_in(blocked),
-                )
-                .order_by(col(Delivery.next_at))
-                .limit(limit)
-            )
-            chosen = session.exec(_locked(query)).all()
+            chosen = due.locked(session, due.doubtful(session, now, limit, blocked), *due.LOOKED_UP)
             for delivery in chosen:
                 lease = now + self.timing.request + self.timing.margin
                 values = {"owner": self.owner, "fence": delivery.fence + 1, "lease_until": lease}
                 session.execute(update(Delivery).where(col(Delivery.id) == delivery.id).values(**values))
                 for name, value in values.items():
                     setattr(delivery, name, value)
-            return _gathered(session, chosen, [], boot_time())
+            return _gathered(session, _known(session, chosen), {}, boot_time())
 
     def _to_publishing(
         self, session: Session, chosen: Sequence[Delivery], now: datetime, taken: float
@@ -149,9 +143,10 @@ class Claims:
         if not allowed:
             return []
         lease = now + self.timing.send_deadline + self.timing.request + self.timing.margin
+        deliveries = [delivery for delivery, _, _ in allowed]
         advance_alike(
             session,
-            allowed,
+            deliveries,
             Evidence.CLAIMED,
             State.PUBLISHING,
             now=now,
@@ -159,39 +154,47 @@ class Claims:
             lease_until=lease,
             attempts=col(Delivery.attempts) + 1,
         )
-        for delivery in allowed:
+        for delivery in deliveries:
             set_committed_value(delivery, "attempts", delivery.attempts + 1)
-        current = _current_parts(session, allowed)
-        attempts = [self._attempt(d, current[d.id or 0], now) for d in allowed]
-        session.add_all(attempts)
-        session.flush()
-        return _gathered(session, allowed, attempts, taken)
+        return _gathered(session, allowed, self._written(session, allowed, now), taken)
 
-    def _attempt(self, delivery: Delivery, part: Part, now: datetime) -> Attempt:
-        return Attempt(
-            part_id=part.id or 0,
-            delivery_id=delivery.id or 0,
-            number=delivery.attempts,
-            fence=delivery.fence,
-            owner=self.owner,
-            fingerprint=fingerprint(Post.thawed(part.post, Anywhere())),
-            started=now,
-        )
+    def _written(self, session: Session, taken: Sequence["Taken"], now: datetime) -> dict[int, Written]:
+        """An attempt for each, written down; by delivery id."""
+        rows = [
+            {
+                "part_id": part.id,
+                "delivery_id": delivery.id,
+                "number": delivery.attempts,
+                "fence": delivery.fence,
+                "owner": self.owner,
+                "fingerprint": fingerprint(Post.thawed(part.post, Anywhere())),
+                "started": now,
+            }
+            for delivery, part, _ in taken
+        ]
+        returned = insert(Attempt).returning(col(Attempt.id), col(Attempt.delivery_id), col(Attempt.fingerprint))
+        return {delivery: Written(number, sent) for number, delivery, sent in session.execute(returned, rows)}
 
-    def _through_the_gate(self, session: Session, deliveries: Sequence[Delivery], now: datetime) -> list[Delivery]:
+    def _through_the_gate(self, session: Session, deliveries: Sequence[Delivery], now: datetime) -> list["Taken"]:
         """Those that are approved as they are; the others go back to proposed and say why."""
+        if not deliveries:
+            return []
         frozen = gate.parts_of(session, deliveries)
         approvals = gate.valid_approvals(session, deliveries)
         channels = _channels(session, deliveries)
-        allowed = []
+        allowed: list[Taken] = []
         for delivery in deliveries:
             number = delivery.id or 0
-            why = gate.objection(delivery, frozen[number], channels[delivery.channel_id], approvals.get(number))
+            channel = channels[delivery.channel_id]
+            why = gate.objection(delivery, frozen[number], channel, approvals.get(number))
             if why:
                 advance(session, delivery, Evidence.VOIDED, now=now, reason=why.reason())
             else:
-                allowed.append(delivery)
+                allowed.append((delivery, next(p for p in frozen[number] if p.number == delivery.part), channel))
         return allowed
+
+
+Taken = tuple[Delivery, Part, Channel]  # a delivery, its part to publish next, its channel
 
 
 class Anywhere(dict[str, Path]):
@@ -199,30 +202,6 @@ class Anywhere(dict[str, Path]):
 
     def __missing__(self, key: str) -> Path:
         return Path(key)
-
-
-def _to_prepare(session: Session, now: datetime, limit: int, blocked: Collection[int]) -> Sequence[Delivery]:
-    query = (
-        select(Delivery)
-        .join(Channel, col(Channel.id) == Delivery.channel_id)
-        .where(
-            Delivery.state == State.WAITING,
-            col(Delivery.ready).is_(False),
-            Delivery.next_at <= now,
-            may_act(),
-            is_free(now),
-            col(Channel.id).not_in(blocked),
-        )
-        .order_by(col(Delivery.urgent).desc(), col(Delivery.next_at))
-        .limit(limit)
-    )
-    found: Sequence[Delivery] = session.exec(_locked(query)).all()
-    return found
-
-
-def _locked(query: Any) -> Any:
-    """Rows another owner is taking at this moment are passed over (PostgreSQL; SQLite has one writer at a time)."""
-    return query.with_for_update(of=Delivery, skip_locked=True)
 
 
 def _too_late(session: Session, delivery: Delivery, now: datetime) -> bool:
@@ -284,32 +263,25 @@ def _channels(session: Session, deliveries: Sequence[Delivery]) -> dict[int, Cha
     return {c.id or 0: c for c in rows}
 
 
-def _current_parts(session: Session, deliveries: Sequence[Delivery]) -> dict[int, Part]:
-    """By delivery id, the part to publish next."""
+def _known(session: Session, deliveries: Sequence[Delivery]) -> list[Taken]:
+    if not deliveries:
+        return []
     wanted = {d.id or 0: d.part for d in deliveries}
     rows = session.exec(select(Part).where(col(Part.delivery_id).in_(wanted)))
-    return {p.delivery_id: p for p in rows if p.number == wanted[p.delivery_id]}
+    current = {p.delivery_id: p for p in rows if p.number == wanted[p.delivery_id]}
+    channels = _channels(session, deliveries)
+    return [(d, current[d.id or 0], channels[d.channel_id]) for d in deliveries]
 
 
 def _gathered(
-    session: Session, deliveries: Sequence[Delivery], attempts: Sequence[Attempt], taken: float
+    session: Session, taken: Sequence[Taken], attempts: Mapping[int, Written], moment: float
 ) -> list[Claimed]:
-    current = _current_parts(session, deliveries)
-    channels = _channels(session, deliveries)
+    deliveries = [delivery for delivery, _, _ in taken]
     before = _receipts_before(session, [d for d in deliveries if d.part > 1 and not d.independent])
-    by_delivery = {a.delivery_id: a for a in attempts}
     links = following.links(session, deliveries)
     return [
-        Claimed(
-            d,
-            current[d.id or 0],
-            channels[d.channel_id],
-            by_delivery.get(d.id or 0),
-            before.get(d.id or 0),
-            taken,
-            links.get(d.id or 0),
-        )
-        for d in deliveries
+        Claimed(d, part, channel, attempts.get(d.id or 0), before.get(d.id or 0), moment, links.get(d.id or 0))
+        for d, part, channel in taken
     ]
 
 
@@ -335,38 +307,20 @@ def sweep(database: Database, timing: Timing, *, now: datetime, limit: int = 500
     """Let what ran out take its course: leases of the dead, the latest useful time, and what nobody could tell for too
     long, also where the channel is paused. Answers how many rows moved."""
     with database.write() as session:
-        over = session.exec(
-            _locked(
-                select(Delivery).where(col(Delivery.state).in_(IN_HAND), col(Delivery.lease_until) <= now).limit(limit)
-            )
-        ).all()
+        over = due.locked(session, due.leases_over(session, now, limit), *due.IN_HAND)
         for delivery in over:
             _lease_over(session, delivery, now)
-        late = session.exec(
-            _locked(
-                select(Delivery)
-                .where(col(Delivery.state).in_((State.PROPOSED, State.WAITING)), Delivery.until <= now)
-                .order_by(col(Delivery.until))
-                .limit(limit)
-            )
-        ).all()
+        late = due.locked(session, due.late(session, now, limit), State.PROPOSED, State.WAITING)
         for delivery in late:
             _too_late(session, delivery, now)
-        stuck = session.exec(_locked(_past_bound(timing, now).limit(limit))).all()
+        bounds = now - timing.unknown_bound, now - timing.processing_bound
+        stuck = due.locked(session, due.stuck(session, now, limit, *bounds), *due.LOOKED_UP)
         for delivery in stuck:
             advance(session, delivery, Evidence.BOUND_PASSED, now=now, reason=_nobody_told(delivery).reason())
         moved = len(over) + len(late) + len(stuck)
         if moved:
             ring(session)
         return moved
-
-
-def _past_bound(timing: Timing, now: datetime) -> Any:
-    """Deliveries that are unknown or processing for longer than their bound, and in nobody's hand."""
-    unknown = (col(Delivery.state) == State.UNKNOWN) & (col(Delivery.since) < now - timing.unknown_bound)
-    processing = (col(Delivery.state) == State.PROCESSING) & (col(Delivery.since) < now - timing.processing_bound)
-    free = or_(col(Delivery.lease_until).is_(None), col(Delivery.lease_until) <= now)
-    return select(Delivery).where(or_(unknown, processing), free)
 
 
 def _nobody_told(delivery: Delivery) -> DissemError:
@@ -422,38 +376,3 @@ def renew(database: Database, *, owner: str, fences: Mapping[int, int], lease: t
                 )
                 .values(lease_until=now + lease)
             )
-
-
-def next_moment(session: Session, after: datetime | None = None) -> datetime | None:
-    """When the next delivery of an active channel has something to do, or a lease ends; *after* an instant if given."""
-    moments = (
-        _least(session, Delivery.next_at, col(Delivery.state) == State.WAITING, after),
-        _least(session, Delivery.next_at, col(Delivery.state).in_(LOOKED_UP), after),
-        _least(session, Delivery.lease_until, col(Delivery.state).in_(IN_HAND), after, paused=True),
-    )
-    return min((m for m in moments if m), default=None)
-
-
-def _least(
-    session: Session, column: Any, state: ColumnElement[bool], after: datetime | None, *, paused: bool = False
-) -> datetime | None:
-    query = select(column).where(state, column.is_not(None)).order_by(column).limit(1)
-    if after is not None:
-        query = query.where(column > after)
-    if not paused:
-        query = query.join(Channel, col(Channel.id) == Delivery.channel_id).where(may_act())
-    found: datetime | None = session.exec(query).first()
-    return found
-
-
-def busy_until(session: Session, horizon: datetime) -> bool:
-    """Whether anything is in hand, in doubt, or due by *horizon*, on channels that are not paused."""
-    soon = (col(Delivery.state) == State.WAITING) & (Delivery.next_at <= horizon)
-    doubt = col(Delivery.state).in_((*IN_HAND, *LOOKED_UP))
-    found = session.exec(
-        select(Delivery.id)
-        .join(Channel, col(Channel.id) == Delivery.channel_id)
-        .where(or_(soon, doubt), may_act())
-        .limit(1)
-    ).first()
-    return found is not None

@@ -1,6 +1,8 @@
-"""The lanes: what each channel would publish next. One delivery of a channel is published at a time.
+"""What there is to do: finding rows by partial indexes, so that it takes as long in a full queue as in an empty one.
 
-A probe of a partial index for each channel, so that the time it takes does not grow with the queue.
+In SQL and with the states written out, as the indexes name them: SQLite uses a partial index only where it can see that
+its condition holds, and builds and runs these in less time than it takes to put them together anew.
+Ids are found here; whoever takes them in hand locks the rows and looks again.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -9,47 +11,122 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, or_
-from sqlalchemy.orm import aliased
+from sqlalchemy import Integer, String, bindparam, text
 from sqlmodel import Session, col, select
+from sqlmodel.sql.sqltypes import UTCDateTime
 
-from dissem.models import Channel, ChannelState, Delivery, State
+from dissem.models import Delivery, State
+
+LOOKED_UP = (State.UNKNOWN, State.PROCESSING)
+IN_HAND = (State.PREPARING, State.PUBLISHING)
+
+# The channel is not paused, and it is known whose account it is.
+_MAY_ACT = "c.state = 'active' AND c.account IS NOT NULL"
+_RESTED = "(c.free_at IS NULL OR c.free_at <= :now)"
+_FREE = "(d.lease_until IS NULL OR d.lease_until <= :now)"
+
+_HEADS = f"""
+    WITH lane AS MATERIALIZED (
+        SELECT c.id, c.host, c.platform, c.agency, (
+            SELECT head.id FROM delivery head
+            WHERE head.channel_id = c.id AND head.state = 'waiting' AND head.ready AND head.urgent = {{urgent}}
+                AND head.next_at <= :now AND head.due <= :now AND (head.not_before IS NULL OR head.not_before <= :now)
+            ORDER BY head.next_at, head.id LIMIT 1
+        ) AS head
+        FROM channel c
+        WHERE {_MAY_ACT} AND {_RESTED} AND c.id NOT IN :blocked AND c.host NOT IN :full
+        AND c.id NOT IN (SELECT busy.channel_id FROM delivery busy WHERE busy.state = 'publishing')
+    )
+    SELECT d.id, lane.id, lane.host, lane.platform FROM lane JOIN delivery d ON d.id = lane.head
+    ORDER BY ROW_NUMBER() OVER (PARTITION BY lane.agency ORDER BY d.next_at, d.id), d.next_at, d.id LIMIT :most
+"""  # noqa: S608 - nothing in it comes from outside
+_URGENT = "SELECT 1 FROM delivery d WHERE d.state = 'waiting' AND d.urgent AND d.next_at <= :now LIMIT 1"
+_UNREADY = f"""
+    SELECT d.id FROM delivery d JOIN channel c ON c.id = d.channel_id
+    WHERE d.state = 'waiting' AND NOT d.ready AND d.next_at <= :now
+    AND {_MAY_ACT} AND {_RESTED} AND c.id NOT IN :blocked
+    ORDER BY d.urgent DESC, d.next_at LIMIT :most
+"""  # noqa: S608
+_DOUBTFUL = f"""
+    SELECT d.id FROM delivery d JOIN channel c ON c.id = d.channel_id
+    WHERE d.state IN ('processing', 'unknown') AND d.next_at <= :now AND {_FREE}
+    AND {_MAY_ACT} AND c.id NOT IN :blocked
+    ORDER BY d.next_at LIMIT :most
+"""  # noqa: S608
+_LEASES_OVER = """
+    SELECT d.id FROM delivery d WHERE d.state IN ('preparing', 'publishing') AND d.lease_until <= :now LIMIT :most
+"""
+_LATE = """
+    SELECT d.id FROM delivery d WHERE d.state IN ('proposed', 'waiting') AND d.until <= :now
+    ORDER BY d.until LIMIT :most
+"""
+_STUCK = f"""
+    SELECT d.id FROM delivery d
+    WHERE d.state IN ('processing', 'unknown') AND {_FREE}
+    AND ((d.state = 'unknown' AND d.since < :unknown) OR (d.state = 'processing' AND d.since < :processing))
+    LIMIT :most
+"""  # noqa: S608
+_NEXT = {
+    "waiting": f"""
+        SELECT d.next_at AS moment FROM delivery d JOIN channel c ON c.id = d.channel_id
+        WHERE d.state = 'waiting' AND d.next_at > :after AND {_MAY_ACT} ORDER BY d.next_at LIMIT 1
+    """,  # noqa: S608
+    "doubtful": f"""
+        SELECT d.next_at AS moment FROM delivery d JOIN channel c ON c.id = d.channel_id
+        WHERE d.state IN ('processing', 'unknown') AND d.next_at > :after AND {_MAY_ACT} ORDER BY d.next_at LIMIT 1
+    """,  # noqa: S608
+    "in hand": """
+        SELECT d.lease_until AS moment FROM delivery d
+        WHERE d.state IN ('preparing', 'publishing') AND d.lease_until > :after ORDER BY d.lease_until LIMIT 1
+    """,
+}
+_BUSY = f"""
+    SELECT 1 FROM delivery d JOIN channel c ON c.id = d.channel_id WHERE {_MAY_ACT} AND (
+        (d.state = 'waiting' AND d.next_at <= :now)
+        OR d.state IN ('preparing', 'publishing') OR d.state IN ('processing', 'unknown')
+    ) LIMIT 1
+"""  # noqa: S608
 
 
 @dataclass(frozen=True)
-class Next:
+class Head:
     """The delivery at the head of a free lane, and where it goes."""
 
-    delivery: Delivery
+    delivery: int
+    channel: int
     host: str
     platform: str
+    urgent: bool = False
 
 
-def free(
+def heads(
     session: Session, now: datetime, limit: int, blocked: Collection[int], full: Collection[str]
-) -> Sequence[Next]:
-    """Up to twice *limit* heads of free lanes, prepared and due, urgent ones first, then the longest due.
+) -> Sequence[Head]:
+    """Up to twice *limit* heads of free lanes, prepared and due, urgent ones first, then the longest due of each agency
+    by turns: one that has hundreds to catch up with delays no other.
 
-    *blocked* channels are left alone. Hosts that are *full* are left out here already, so that their queue does not
-    hide those behind it.
+    One delivery of a channel is published at a time. *blocked* channels are left alone. Hosts that are *full* are left
+    out here already, so that their queue does not hide those behind it.
     """
-    found: list[Next] = []
+    found: list[Head] = []
     for urgent in (True, False):
-        if urgent and not _is_urgent(session, now):
+        if urgent and not session.execute(_sql(_URGENT), {"now": now}).first():
             continue
-        taken = [one.delivery.channel_id for one in found]
+        taken = [one.channel for one in found]
+        query = _sql(_HEADS.format(urgent=urgent))
         values = {"now": now, "most": limit * 2, "blocked": [*blocked, *taken], "full": list(full)}
-        found += [Next(*row) for row in session.execute(_heads(urgent), values)]
+        rows = session.execute(query, values).all()
+        found += [Head(row[0], row[1], row[2], row[3], urgent) for row in rows]
     return found
 
 
 def within(
-    found: Sequence[Next], room: Mapping[str, int], limit: int, ready: int, blind: Collection[str]
-) -> list[Next]:
+    found: Sequence[Head], room: Mapping[str, int], limit: int, ready: int, blind: Collection[str]
+) -> list[Head]:
     """The first *limit* of *found* that their hosts have room for. Of *blind* platforms only as many as can be sent at
     once, *ready*: what is in hand when we die cannot be looked up there."""
     left = dict(room)
-    chosen: list[Next] = []
+    chosen: list[Head] = []
     for one in found:
         if len(chosen) >= limit:
             break
@@ -61,67 +138,64 @@ def within(
     return chosen
 
 
-def may_act() -> ColumnElement[bool]:
-    """The channel is not paused, and it is known whose account it is."""
-    return and_(col(Channel.state) == ChannelState.ACTIVE, col(Channel.account).is_not(None))
+def unready(session: Session, now: datetime, limit: int, blocked: Collection[int]) -> Sequence[int]:
+    """Deliveries whose next part is still to be prepared."""
+    return _ids(session, _UNREADY, now=now, most=limit, blocked=list(blocked))
 
 
-def is_free(now: Any) -> ColumnElement[bool]:
-    """The channel need not rest."""
-    return or_(col(Channel.free_at).is_(None), col(Channel.free_at) <= now)
+def doubtful(session: Session, now: datetime, limit: int, blocked: Collection[int]) -> Sequence[int]:
+    """Unknown and processing deliveries whose time to be looked up has come."""
+    return _ids(session, _DOUBTFUL, now=now, most=limit, blocked=list(blocked))
 
 
-def _is_urgent(session: Session, now: datetime) -> bool:
-    return session.execute(_urgent(), {"now": now}).first() is not None
+def leases_over(session: Session, now: datetime, limit: int) -> Sequence[int]:
+    """Deliveries whose worker is gone."""
+    return _ids(session, _LEASES_OVER, now=now, most=limit)
+
+
+def late(session: Session, now: datetime, limit: int) -> Sequence[int]:
+    """Deliveries whose latest useful time has passed."""
+    return _ids(session, _LATE, now=now, most=limit)
+
+
+def stuck(session: Session, now: datetime, limit: int, unknown: datetime, processing: datetime) -> Sequence[int]:
+    """Those that are unknown, or processing, since before these moments, and in nobody's hand."""
+    return _ids(session, _STUCK, now=now, most=limit, unknown=unknown, processing=processing)
+
+
+def locked(session: Session, ids: Sequence[int], *states: State) -> list[Delivery]:
+    """The rows of *ids* that are still in *states*, in their order, for this transaction alone. Rows another owner is
+    taking at this moment are passed over (PostgreSQL; SQLite has one writer at a time)."""
+    if not ids:
+        return []
+    query = select(Delivery).where(col(Delivery.id).in_(ids), col(Delivery.state).in_(states))
+    rows = session.exec(query.with_for_update(skip_locked=True).execution_options(populate_existing=True))
+    found = {row.id: row for row in rows}
+    return [found[number] for number in ids if number in found]
+
+
+def next_moment(session: Session, after: datetime) -> datetime | None:
+    """The next moment *after* that a delivery of an active channel has something to do, or a lease ends."""
+    moments = [session.execute(_sql(query), {"after": after}).scalar() for query in _NEXT.values()]
+    return min((moment for moment in moments if moment), default=None)
+
+
+def busy_until(session: Session, horizon: datetime) -> bool:
+    """Whether anything is in hand, in doubt, or due by *horizon*, on channels that are not paused."""
+    return session.execute(_sql(_BUSY), {"now": horizon}).first() is not None
+
+
+def _ids(session: Session, query: str, **values: Any) -> Sequence[int]:
+    return [number for (number,) in session.execute(_sql(query), values)]
+
+
+_MOMENTS = ("now", "after", "unknown", "processing")
+_LISTS: dict[str, Any] = {"blocked": Integer(), "full": String()}
 
 
 @cache
-def _urgent() -> Any:
-    return (
-        select(Delivery.id)
-        .where(
-            Delivery.state == State.WAITING, col(Delivery.urgent).is_(True), col(Delivery.next_at) <= bindparam("now")
-        )
-        .limit(1)
-    )
-
-
-@cache
-def _heads(urgent: bool) -> Any:
-    """Built once: to build it takes longer than to run it."""
-    lane, first = aliased(Delivery), aliased(Delivery)
-    now: Any = bindparam("now")
-    head = (
-        select(first.id)
-        .where(
-            first.channel_id == Channel.id,
-            first.state == State.WAITING,
-            col(first.ready).is_(True),
-            col(first.urgent).is_(urgent),
-            col(first.next_at) <= now,
-            col(first.due) <= now,
-            or_(col(first.not_before).is_(None), col(first.not_before) <= now),
-        )
-        .order_by(col(first.next_at), col(first.id))
-        .limit(1)
-        .correlate(Channel)
-        .scalar_subquery()
-    )
-    busy = select(lane.id).where(lane.channel_id == Channel.id, lane.state == State.PUBLISHING).exists()
-    return (
-        select(Delivery, Channel.host, Channel.platform)
-        .join(Channel, col(Delivery.channel_id) == Channel.id)
-        .where(
-            Delivery.id == head,
-            Delivery.state == State.WAITING,
-            may_act(),
-            is_free(now),
-            col(Channel.id).not_in(bindparam("blocked", expanding=True)),
-            col(Channel.host).not_in(bindparam("full", expanding=True)),
-            ~busy,
-        )
-        .order_by(col(Delivery.next_at), col(Delivery.id))
-        .limit(bindparam("most"))
-        # rows another owner is taking at this moment are passed over (PostgreSQL; SQLite has one writer at a time)
-        .with_for_update(of=Delivery, skip_locked=True)
-    )
+def _sql(query: str) -> Any:
+    lists: list[Any] = [bindparam(n, expanding=True, type_=kind) for n, kind in _LISTS.items() if f":{n}" in query]
+    moments = [bindparam(name, type_=UTCDateTime()) for name in _MOMENTS if f":{name}" in query]
+    built = text(query).bindparams(*lists, *moments)
+    return built.columns(moment=UTCDateTime()) if "AS moment" in query else built

@@ -2,10 +2,21 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Event
+from typing import Protocol
 
 Tick = Callable[[datetime], None]
+
+
+class Waking(Protocol):
+    """What an engine sleeps by."""
+
+    def wait(self, longest: timedelta, stop: Event) -> None:
+        """Return when there may be something to do, *stop* is set, or *longest* is over."""
+
+    def close(self) -> None:
+        """Wait no more."""
 
 
 class Engine(ABC):

@@ -9,10 +9,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import bindparam, text
 from sqlmodel import Session, col, select
 
 from dissem.errors import Conflict, DissemError
-from dissem.models import Approval, ApprovedDelivery, Channel, Delivery, Part, Release, ReleaseState
+from dissem.models import Channel, Delivery, Part, Release
 from dissem.models.release import release_facts, stamp
 
 
@@ -57,18 +58,17 @@ def parts_of(session: Session, deliveries: Iterable[Delivery]) -> Mapping[int, l
 
 def valid_approvals(session: Session, deliveries: Iterable[Delivery]) -> Mapping[int, str]:
     """By delivery id, the hash that a valid approval of its approved release covers. Missing: there is none."""
-    rows = session.exec(
-        select(ApprovedDelivery.delivery_id, ApprovedDelivery.hash)
-        .join(Approval, col(Approval.id) == ApprovedDelivery.approval_id)
-        .join(Release, col(Release.id) == Approval.release_id)
-        .where(
-            col(ApprovedDelivery.delivery_id).in_([d.id for d in deliveries]),
-            col(Approval.voided).is_(None),
-            Approval.content_hash == Release.content_hash,
-            Release.state == ReleaseState.APPROVED,
-        )
-    )
-    return dict(rows.all())
+    rows = session.execute(_VALID, {"deliveries": [d.id for d in deliveries]})
+    return {row.delivery_id: row.hash for row in rows}
+
+
+# In this order, which SQLite keeps for a CROSS JOIN: left to itself it may begin with all approved releases.
+_VALID = text("""
+    SELECT covered.delivery_id, covered.hash
+    FROM approveddelivery covered CROSS JOIN approval CROSS JOIN release
+    WHERE covered.delivery_id IN :deliveries AND approval.id = covered.approval_id AND approval.voided IS NULL
+    AND release.id = approval.release_id AND approval.content_hash = release.content_hash AND release.state = 'approved'
+""").bindparams(bindparam("deliveries", expanding=True))
 
 
 def objection(delivery: Delivery, parts: Sequence[Part], channel: Channel, approved: str | None) -> DissemError | None:

@@ -1,6 +1,7 @@
 """The one place where a delivery's row changes its state: the table decides, the fence guards."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +45,10 @@ def advance(
 
     The row's fence grows, so whoever held it before can no longer write. Raises Lost if the row has moved.
     """
+    if delivery.independent and delivery.doubtful_parts:
+        parts.recount(session, delivery)
+        known = situation(delivery)
+        seen = seen and replace(seen, doubtful=known.doubtful, public_part=known.public_part)
     target = move(delivery.state, evidence, seen or situation(delivery))
     if target.state is not delivery.state:
         values = {"since": now, **values}

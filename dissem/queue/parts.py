@@ -23,7 +23,15 @@ def proven(session: Session, delivery: Delivery, now: datetime) -> dict[str, Any
     if delivery.part >= delivery.parts:
         return {**_FRESH, "published": now}
     part = session.exec(select(Part).where(Part.delivery_id == delivery.id, Part.number == delivery.part + 1)).one()
-    return {**_FRESH, "part": part.number, "ready": not part.prepares, "next_at": now, "prepared_until": None}
+    doubtful = delivery.doubtful_parts > 0  # after a restore: what follows may be public, too
+    return {
+        **_FRESH,
+        "part": part.number,
+        "ready": not part.prepares,
+        "next_at": now,
+        "prepared_until": None,
+        **({"ambiguous": True, "doubtful_parts": delivery.doubtful_parts - 1, "since": now} if doubtful else {}),
+    }
 
 
 def settled(
@@ -51,6 +59,11 @@ def at_doubt(session: Session, delivery: Delivery, now: datetime) -> dict[str, A
     parts = _parts(session, delivery)
     doubtful = [part for part in parts if part.settled is Settled.UNSURE]
     return _pointed(parts, doubtful[0], now) if doubtful else {}
+
+
+def recount(session: Session, delivery: Delivery) -> None:
+    """Bring what *delivery* says of its other parts up to date: a late proof may have come of one of them."""
+    _recount(delivery, _parts(session, delivery), beside=delivery.part)
 
 
 def counted(parts: Sequence[Part], *, beside: int) -> dict[str, int]:

@@ -14,7 +14,7 @@ from dissem.channels.adapter import Adapter, Certainty, Receipt
 from dissem.config import Timing
 from dissem.errors import DissemError
 from dissem.models import Attempt, Delivery, Evidence, Publication, Situation, State
-from dissem.queue import pacing, parts
+from dissem.queue import pacing, parts, restored
 from dissem.queue.carry import (
     Carrier,
     Outcome,
@@ -27,9 +27,10 @@ from dissem.queue.carry import (
 )
 from dissem.queue.claims import Anywhere, Claimed, receipt_of
 from dissem.queue.moves import Lost, advance, situation
+from dissem.queue.points import Point
 from dissem.store.bell import ring
 
-_UNSURE = (None, Evidence.UNCERTAIN.value, Evidence.LEASE_OVER.value)
+_UNSURE = (None, Evidence.UNCERTAIN.value, Evidence.LEASE_OVER.value, Evidence.RESTORED.value)
 _REFUSED = (Evidence.REFUSED.value, Evidence.NO_RECIPIENT.value)
 _OPEN = (Evidence.LATER, Evidence.NOT_SENT, Evidence.UNCERTAIN, Evidence.UNAUTHORIZED)
 BEFORE = timedelta(minutes=2)  # clocks differ: look this much earlier than the attempt
@@ -37,6 +38,7 @@ BEFORE = timedelta(minutes=2)  # clocks differ: look this much earlier than the 
 
 def look(carrier: Carrier, claimed: Claimed) -> None:
     """Ask the platform about one unknown or processing delivery, and write the verdict down."""
+    carrier.reached(Point.BEFORE_LOOK)
     try:
         ask = _confirm if claimed.delivery.state is State.PROCESSING else _find
         outcome, seen = ask(carrier, claimed)
@@ -44,13 +46,15 @@ def look(carrier: Carrier, claimed: Claimed) -> None:
         outcome, seen = _unable(error, claimed), situation(claimed.delivery)
     outcome = _within(outcome, claimed, carrier)
     carrier.tell_breakers(claimed.channel, outcome)
-    carrier.reached("after look")
+    carrier.reached(Point.AFTER_LOOK)
     try:
         with carrier.installation.database.write() as session:
             _record(session, carrier, claimed, outcome, seen)
             ring(session)
+            carrier.reached(Point.IN_VERDICT)
     except Lost:
         return
+    carrier.reached(Point.AFTER_VERDICT)
     carrier.close_media(claimed, outcome)
 
 
@@ -77,20 +81,20 @@ def _find(carrier: Carrier, claimed: Claimed) -> tuple[Outcome, Situation]:
     post = post_of(claimed, Anywhere())
     certainty = adapter.certainty(post)
     attempts = _attempts(carrier, claimed)
-    unsure = [a.started for a in attempts if a.outcome in _UNSURE]
+    unsure = [a for a in attempts if a.outcome in _UNSURE]
     seen = situation(
         claimed.delivery,
         blind=certainty is Certainty.BLIND,
-        resends=_may_resend(adapter, certainty, len(unsure)) and not _was_refused(attempts),
+        resends=_may_resend(adapter, certainty, unsure, claimed.delivery) and not _was_refused(attempts),
         settled=_settled(carrier, claimed, adapter),
     )
     if certainty is Certainty.BLIND:
         if adapter.facts.recipients and seen.resends:  # the same message again, which mail servers and readers fold
             return Outcome(Evidence.ABSENT, error=_absent(claimed)), seen
-        return Outcome(Evidence.UNCERTAIN, error=_nobody_knows(claimed)), seen
-    first = min(unsure, default=claimed.delivery.since)
+        return Outcome(Evidence.UNCERTAIN, error=_nobody_knows(claimed, unsure)), seen
+    first = min((a.started for a in unsure), default=claimed.delivery.since)
     found = adapter.find(post, prepared_of(claimed.part), first - BEFORE)
-    return _judged(carrier, claimed, found), seen
+    return _judged(carrier, claimed, found, unsure), seen
 
 
 def _attempts(carrier: Carrier, claimed: Claimed) -> Sequence[Attempt]:
@@ -106,10 +110,14 @@ def _was_refused(attempts: Sequence[Attempt]) -> bool:
     return bool(attempts) and attempts[-1].outcome in _REFUSED
 
 
-def _may_resend(adapter: Adapter, certainty: Certainty, ambiguous: int) -> bool:
-    if certainty in (Certainty.KEYED, Certainty.STAGED):
-        return True
-    return adapter.settings.on_absent == "resend_once" and ambiguous <= 1
+def _may_resend(adapter: Adapter, certainty: Certainty, unsure: Sequence[Attempt], delivery: Delivery) -> bool:
+    """Whether it may be sent again once it is seen not to be there, after the attempts *unsure*."""
+    allowed = adapter.settings.on_absent == "resend_once" and len(unsure) <= 1
+    if any(restored.is_marked(a) for a in unsure):
+        # what was staged after the backup is not known here, and a mail is not folded into one of last week
+        listed = certainty is Certainty.READABLE and (allowed or all(restored.was_early(a, delivery) for a in unsure))
+        return certainty is Certainty.KEYED or listed
+    return allowed or certainty in (Certainty.KEYED, Certainty.STAGED)
 
 
 def _settled(carrier: Carrier, claimed: Claimed, adapter: Adapter) -> bool:
@@ -126,7 +134,7 @@ def settled_at(began: datetime, timing: Timing, lag: timedelta) -> datetime:
     return began + timing.send_deadline + timing.request + lag
 
 
-def _judged(carrier: Carrier, claimed: Claimed, found: Sequence[Receipt]) -> Outcome:
+def _judged(carrier: Carrier, claimed: Claimed, found: Sequence[Receipt], unsure: Sequence[Attempt]) -> Outcome:
     """What the proofs say, those left out that belong to other deliveries."""
     with carrier.installation.database.read() as session:
         others = session.exec(
@@ -143,7 +151,7 @@ def _judged(carrier: Carrier, claimed: Claimed, found: Sequence[Receipt]) -> Out
     return (
         Outcome(Evidence.PROOFS, error=there_twice(claimed))
         if ours
-        else Outcome(Evidence.ABSENT, error=_absent(claimed))
+        else Outcome(Evidence.ABSENT, error=_absent(claimed, unsure))
     )
 
 
@@ -167,7 +175,10 @@ def _record(session: Session, carrier: Carrier, claimed: Claimed, outcome: Outco
         values = parts.proven(session, delivery, now)
         advance(session, delivery, Evidence.PROOF, now=now, **values)
     else:
-        advance(session, delivery, outcome.evidence, now=now, seen=seen, **_values(carrier, claimed, outcome, now))
+        values = _values(carrier, claimed, outcome, now)
+        if outcome.evidence is Evidence.ABSENT and seen.settled and seen.resends:
+            values |= restored.absent(session, delivery)
+        advance(session, delivery, outcome.evidence, now=now, seen=seen, **values)
     if outcome.receipt:
         keep_receipt(session, claimed, outcome.receipt, now)
     if outcome.evidence is Evidence.UNAUTHORIZED and outcome.error:
@@ -193,9 +204,10 @@ def _values(carrier: Carrier, claimed: Claimed, outcome: Outcome, now: datetime)
     return values
 
 
-def _nobody_knows(claimed: Claimed) -> DissemError:
+def _nobody_knows(claimed: Claimed, unsure: Sequence[Attempt] = ()) -> DissemError:
+    since_backup = "It may have been published on {channel} after the backup, and the platform cannot be asked."
     return DissemError(
-        "It may or may not be on {channel}, and the platform cannot be asked.",
+        since_backup if _restored(unsure) else "It may or may not be on {channel}, and the platform cannot be asked.",
         hint="Look there. If it is there: dissem delivery resolve {delivery} --published URL. "
         "If not: dissem delivery resolve {delivery} --absent",
         channel=claimed.channel.name,
@@ -203,13 +215,20 @@ def _nobody_knows(claimed: Claimed) -> DissemError:
     )
 
 
-def _absent(claimed: Claimed) -> DissemError:
+def _absent(claimed: Claimed, unsure: Sequence[Attempt] = ()) -> DissemError:
+    lost = "The answer of {channel} was lost, and the post was not found there so far."
+    since_backup = "It may have been published on {channel} after the backup, and was not found there so far."
     return DissemError(
-        "The answer of {channel} was lost, and the post was not found there so far.",
+        since_backup if _restored(unsure) else lost,
         hint="If a person has to decide: dissem delivery resolve {delivery} --published URL or --absent",
         channel=claimed.channel.name,
         delivery=claimed.delivery.id,
     )
+
+
+def _restored(unsure: Sequence[Attempt]) -> bool:
+    """Whether nothing but a restore is why it may be public."""
+    return bool(unsure) and all(restored.is_marked(a) for a in unsure)
 
 
 def is_in_doubt(delivery: Delivery) -> bool:

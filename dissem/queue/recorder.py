@@ -15,6 +15,7 @@ from dissem.models import Evidence
 from dissem.queue import quotas
 from dissem.queue.carry import Carrier, Outcome
 from dissem.queue.claims import Claimed
+from dissem.queue.points import Point
 from dissem.store.bell import ring
 
 log = logging.getLogger(__name__)
@@ -84,9 +85,12 @@ class Recorder:
     def _settle(self, batch: Sequence[Result]) -> None:
         plain = [result for result in batch if _is_plain(result)]
         careful = [result for result in batch if not _is_plain(result)]
+        reached = self.carrier.reached
         try:
             if plain:
+                reached(Point.BEFORE_BATCH)
                 self._together(plain)
+                reached(Point.AFTER_BATCH)
         except Exception as error:  # noqa: BLE001 - whatever it is, one by one it is seen which of them it was
             log.info("%d outcomes are written one by one: %s", len(plain), type(error).__name__)
             careful = list(batch)
@@ -105,6 +109,7 @@ class Recorder:
         with self.carrier.installation.database.write() as session:
             self.carrier.record_plain(session, [(result.claimed, result.outcome) for result in results])
             ring(session)
+            self.carrier.reached(Point.IN_BATCH)
 
 
 def _is_plain(result: Result) -> bool:

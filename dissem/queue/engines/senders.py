@@ -29,7 +29,6 @@ class Senders:
         self._most: int | None = None  # posts on the wire to one host
         self._change = threading.Condition()
         self._threads: list[threading.Thread] = []
-        self._idle = 0
         self._closing = False
 
     @property
@@ -66,8 +65,8 @@ class Senders:
         with self._change:
             self._waiting += claimed
             self._in_hand |= {one.delivery.id or 0: one for one in claimed}
-            wanted = min(len(self._waiting) - self._idle, self.size - len(self._threads))
-            for _ in range(wanted):
+            wanted = min(len(self._waiting) + self._sending.total(), self.size)
+            for _ in range(wanted - len(self._threads)):
                 thread = threading.Thread(target=self._run, name=f"send-{len(self._threads)}", daemon=True)
                 self._threads.append(thread)
                 thread.start()
@@ -103,14 +102,12 @@ class Senders:
                     if self._left(claimed.channel.host) > 0:
                         self._sending[claimed.channel.host] += 1
                         return self._waiting.pop(place)
-                self._idle += 1
                 self._change.wait()
-                self._idle -= 1
             return None
 
     def _left(self, host: str) -> int:
         """How many more may be on the wire to *host*."""
-        return self.size if self._most is None or not host else self._most - self._sending[host]
+        return self.size if self._most is None or not host else max(self._most - self._sending[host], 0)
 
     def _done(self, host: str) -> None:
         with self._change:

@@ -5,9 +5,9 @@ It sleeps until the very next due time, is woken at once by what other processes
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Event, Lock
 
@@ -21,11 +21,12 @@ from dissem.channels.registry import adapter_class
 from dissem.errors import DissemError
 from dissem.models import Channel
 from dissem.queue import claims as claiming
-from dissem.queue import reconcile
+from dissem.queue import due, reconcile
 from dissem.queue.carry import Carrier, pause
 from dissem.queue.claims import Claimed, Claims
-from dissem.queue.engine import Engine, Tick
+from dissem.queue.engine import Engine, Tick, Waking
 from dissem.queue.engines.senders import Senders
+from dissem.queue.points import Point
 from dissem.store.bell import Bell
 from dissem.store.installation import Installation
 
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 LONGEST = timedelta(seconds=1)  # between two looks, whatever is due: lets leases and late releases be seen
 BUSY = timedelta(seconds=0.25)  # when something is due whose lane is not free
 AHEAD = timedelta(seconds=60)  # `until_idle` waits for what is due this soon
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 GRACE = 25.0  # seconds that what is in hand gets after a stop
 _AWAY = (DissemError, OperationalError, InterfaceError)  # the database is busy, full, or restarts
 
@@ -65,7 +67,7 @@ class Threads(Engine):
         self._renewed = now()
 
     def run(self, stop: Event, *, until_idle: bool = False, tick: Tick = lambda now: None) -> None:
-        bell = Bell(self.database)
+        bell = self._bell()
         try:
             while not stop.is_set():
                 rest = self._turn(tick)
@@ -75,6 +77,10 @@ class Threads(Engine):
         finally:
             bell.close()
             self._finish()
+
+    def _bell(self) -> Waking:
+        """What wakes this loop."""
+        return Bell(self.database)
 
     def _turn(self, tick: Tick) -> timedelta:
         """One look at the database; answers how long there is nothing to do."""
@@ -101,6 +107,28 @@ class Threads(Engine):
         blocked = self.carrier.breakers.blocked(channels.items())
         for number in self.carrier.breakers.to_probe(channels.items(), now):
             self._lookups.submit(partial(self._probe, number, channels[number]))
+        self.carrier.reached(Point.BEFORE_CLAIM)
+        sending = self._send(now, channels, blocked)
+        uploading = self.claims.preparing(now=now, limit=self._uploads.free, blocked=blocked)
+        if uploading:
+            self.carrier.reached(Point.CLAIMED_TO_PREPARE)
+        for claimed in uploading:
+            self._uploads.carry(self.carrier.prepare, claimed)
+        looking = self.claims.looking(now=now, limit=self._lookups.free, blocked=blocked)
+        if looking:
+            self.carrier.reached(Point.CLAIMED_TO_LOOK)
+        for claimed in looking:
+            self._lookups.carry(partial(reconcile.look, self.carrier), claimed)
+        return sending + len(uploading) + len(looking)
+
+    def _send(
+        self,
+        now: datetime,
+        channels: Mapping[int, str],
+        blocked: Collection[int],
+        among: Sequence[due.Head] | None = None,
+    ) -> int:
+        """Claim what the senders have room for, of all that is due or *among* these; answers how many they got."""
         sending = self.claims.publishing(
             now=now,
             limit=self._senders.room,
@@ -108,15 +136,12 @@ class Threads(Engine):
             blocked=blocked,
             room=self._room(channels),
             blind=self._blind,
+            among=among,
         )
+        if sending:
+            self.carrier.reached(Point.CLAIMED_TO_PUBLISH)
         self._senders.take(sending)
-        uploading = self.claims.preparing(now=now, limit=self._uploads.free, blocked=blocked)
-        for claimed in uploading:
-            self._uploads.carry(self.carrier.prepare, claimed)
-        looking = self.claims.looking(now=now, limit=self._lookups.free, blocked=blocked)
-        for claimed in looking:
-            self._lookups.carry(partial(reconcile.look, self.carrier), claimed)
-        return len(sending) + len(uploading) + len(looking)
+        return len(sending)
 
     def _channels(self, now: datetime) -> dict[int, str]:
         """Hosts by channel id, as they were a moment ago at most."""
@@ -164,9 +189,9 @@ class Threads(Engine):
     def _pause(self, now: datetime) -> timedelta:
         """Until the next moment. What is due already and waits for its lane must not make others late."""
         with self.database.read() as session:
-            nearest = claiming.next_moment(session)
+            nearest = due.next_moment(session, LONG_AGO)
             overdue = nearest is not None and nearest <= now
-            coming = claiming.next_moment(session, after=now) if overdue else nearest
+            coming = due.next_moment(session, now) if overdue else nearest
         moments = [m for m in (coming, self.carrier.breakers.next_probe()) if m]
         longest = BUSY if overdue else LONGEST
         return min([longest, *(max(m - now, timedelta(0)) for m in moments)]) or BUSY
@@ -176,7 +201,7 @@ class Threads(Engine):
             return False
         try:
             with self.database.read() as session:
-                return not claiming.busy_until(session, self.now() + AHEAD)
+                return not due.busy_until(session, self.now() + AHEAD)
         except _AWAY:  # the next turn says so
             return False
 
