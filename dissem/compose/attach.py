@@ -114,6 +114,8 @@ def _first(
 
 
 def _fewer_images(**values: object) -> DissemError:
+    if not values["most"]:
+        return DissemError("Left out on {platform}: all pictures ({left}), because it takes none.", hint="", **values)
     return DissemError(
         "Left out on {platform}: {left} of {all} pictures; it takes at most {most} in one post.",
         hint="Put the most important pictures first.",
@@ -122,6 +124,8 @@ def _fewer_images(**values: object) -> DissemError:
 
 
 def _fewer_videos(**values: object) -> DissemError:
+    if not values["most"]:
+        return DissemError("Left out on {platform}: all videos ({left}), because it takes none.", hint="", **values)
     return DissemError(
         "Left out on {platform}: {left} of {all} videos; it takes at most {most} in one post.",
         hint="Put the most important video first.",

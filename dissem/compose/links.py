@@ -17,6 +17,11 @@ def place(longest: int) -> str:
     return "https://example.com/link-".ljust(longest, "0")
 
 
+def in_words(text: str, words: str) -> str:
+    """*text* as people read it: *words* where the place of a link is."""
+    return _PLACE.sub(words, text)
+
+
 def waits(part: Part) -> bool:
     """Whether *part* has a place for a link."""
     return bool(_PLACE.search(part.text) or _PLACE.search(part.link or ""))
