@@ -72,7 +72,7 @@ def measure(kind: str, posts: int, delay: float) -> Burst:
 
 def _filling(posts: int) -> float:
     """Seconds that filling the queue may take."""
-    return 2 + posts / 1000
+    return 3 + posts / 400
 
 
 def _run(*arguments: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ not prove "not accepted" is Uncertain; for the others the same trouble is Unreac
 import heapq
 import json as jsonlib
 import logging
+import os
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
+from io import BytesIO
 from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,7 +30,7 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutio
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from dissem.channels.errors import ChannelError, Refused, Throttled, Unauthorized, Uncertain, Unreachable
-from dissem.channels.network import Network
+from dissem.channels.network import Network, uploaded
 
 CONNECT, READ, TOTAL = (
     10.0,
@@ -81,6 +83,39 @@ def doubt(irrevocable: bool, text: str, **values: str | int) -> ChannelError:
 
 
 Translate = Callable[[Answer], ChannelError | None]
+
+
+class _Told:
+    """A file that tells how much of it was read. It has a length, so that `requests` need not guess."""
+
+    def __init__(self, file: Any, tell: Callable[[int], None]) -> None:
+        self._file, self._tell = file, tell
+        here = file.tell()
+        self._left = file.seek(0, os.SEEK_END) - here
+        file.seek(here)
+
+    def __len__(self) -> int:
+        return int(self._left)
+
+    def __iter__(self) -> Iterator[bytes]:
+        while piece := self.read(64 * 1024):
+            yield piece
+
+    def read(self, size: int = -1) -> bytes:
+        piece: bytes = self._file.read(size)
+        self._left -= len(piece)
+        self._tell(len(piece))
+        return piece
+
+
+def _telling(options: dict[str, Any]) -> dict[str, Any]:
+    """*options* of a request whose body, if it is a file or a piece of one, tells how much of it has left."""
+    tell, body = uploaded.get(), options.get("data")
+    if tell is None or body is None:
+        return options
+    if hasattr(body, "seek"):
+        return {**options, "data": _Told(body, tell)}
+    return {**options, "data": _Told(BytesIO(body), tell)} if isinstance(body, bytes) else options
 
 
 class Client:
@@ -145,7 +180,7 @@ class Client:
                     timeout=(CONNECT, READ),
                     allow_redirects=False,
                     stream=True,
-                    **options,
+                    **_telling(options),
                 ) as response,
             ):
                 answer = Answer(response.status_code, response.headers, _read(response, bound), irrevocable)

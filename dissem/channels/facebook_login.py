@@ -27,6 +27,7 @@ class FacebookLogin(BrowserLogin):
 
     app_table = "facebook"
     title = "Facebook"
+
     @property
     def scopes(self) -> tuple[str, ...]:
         reading = ("pages_read_engagement", "pages_read_user_content", "read_insights")
@@ -100,6 +101,7 @@ class InstagramByFacebook(FacebookLogin):
     """For professional Instagram accounts that are linked to a page."""
 
     title = "Instagram"
+
     @property
     def scopes(self) -> tuple[str, ...]:
         mine = ("instagram_basic", "instagram_content_publish", "instagram_manage_insights")

@@ -2,10 +2,15 @@
 
 import ipaddress
 import socket
+from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from dissem.channels.errors import Unauthorized
+
+# Told how many bytes of a file have left, while it leaves; set by whoever wants to show it.
+uploaded: ContextVar[Callable[[int], None] | None] = ContextVar("uploaded", default=None)
 
 _RESERVED = tuple(ipaddress.ip_network(n) for n in ("192.0.0.0/24", "64:ff9b::/96", "2002::/16", "2001::/32"))
 

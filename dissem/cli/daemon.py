@@ -1,5 +1,7 @@
 """What runs by itself: the daemon, its clock jobs, and how the installation is."""
 
+import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -31,10 +33,12 @@ def daemon(
         bool, typer.Option("--until-idle", help=_("Leave when nothing is in hand, in doubt or due within a minute."))
     ] = False,
 ) -> None:
+    from dissem.cli.progress import bars
     from dissem.daemon.run import run
 
-    with installation(logs=False) as opened:
-        status = run(opened, until_idle=until_idle)
+    shown = bars() if sys.stderr.isatty() else nullcontext()
+    with installation(logs=False) as opened, shown as progress:
+        status = run(opened, until_idle=until_idle, progress=progress)
     raise typer.Exit(status)
 
 

@@ -25,6 +25,7 @@ from dissem.daemon import job_runs, marker
 from dissem.errors import Broken, Conflict, DissemError
 from dissem.models import Daemon
 from dissem.queue import claims
+from dissem.queue.carry import Progress
 from dissem.queue.engine import Engine
 from dissem.queue.shared import require_media
 from dissem.redaction import Masking
@@ -47,6 +48,7 @@ def run(
     engine: Engine | None = None,
     owner: str | None = None,
     stop: Event | None = None,
+    progress: Progress | None = None,
     starts_jobs: bool = True,
 ) -> int:
     """Carry out deliveries until *stop* is set or a signal says so; answers the exit status.
@@ -65,7 +67,7 @@ def run(
             require_media(installation)
         if installation.config.public_media.folder:
             installation.public_media.tidy(clock.utc_now())
-        engine = engine or _threads(installation, owner)
+        engine = engine or _threads(installation, owner, progress)
         starts_jobs = starts_jobs and not until_idle
         job_clock = job_runs.JobClock(installation, owner, stop) if starts_jobs else None
         try:
@@ -103,11 +105,13 @@ def leave(status: int) -> NoReturn:
     os._exit(status)
 
 
-def _threads(installation: Installation, owner: str) -> Engine:
+def _threads(installation: Installation, owner: str, progress: Progress | None) -> Engine:
+    from dissem.queue.carry import Carrier
     from dissem.queue.engines.threads import Threads
     from dissem.queue.steady import SteadyClock
 
-    return Threads(installation, owner, now=SteadyClock())
+    now = SteadyClock()
+    return Threads(installation, owner, carrier=Carrier(installation, now=now, progress=progress), now=now)
 
 
 def _end_leases(database: Database, owner: str) -> None:

@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -32,6 +33,7 @@ from dissem.channels.errors import (
     Uncertain,
     Unreachable,
 )
+from dissem.channels.network import uploaded
 from dissem.channels.registry import adapter_class
 from dissem.compose import links
 from dissem.compose.media import digest, stored
@@ -100,6 +102,10 @@ class Outcome:
         return cls(evidence[receipt.stage], receipt=receipt)
 
 
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+"""Shows an upload: its name and bytes → what is told how many more have left."""
+
+
 class Carrier:
     """Carries claimed deliveries out for one installation; any number of threads may use it."""
 
@@ -109,12 +115,14 @@ class Carrier:
         breakers: pacing.Breakers | None = None,
         now: Callable[[], datetime] = clock.utc_now,
         reached: Reached = nothing_happens,
+        progress: Progress | None = None,
     ) -> None:
         self.installation = installation
         self.timing = installation.config.timing
         self.breakers = breakers or pacing.Breakers(self.timing)
         self.now = now
         self.reached = reached  # tests die here, at a named point
+        self.progress = progress
 
     def prepare(self, claimed: Claimed) -> None:
         """Take every step that is not public, saving each; then back to waiting, ready or for later."""
@@ -177,11 +185,26 @@ class Carrier:
     def _prepared(self, claimed: Claimed) -> Outcome:
         adapter = self.adapter_of(claimed)
         post = self._post(claimed, adapter)
-        for prepared in adapter.prepare(post, prepared_of(claimed.part)):
-            self.reached(Point.BEFORE_STEP)
-            self._save(claimed, prepared)
-            self.reached(Point.AFTER_STEP)
+        with self._shown(claimed, post):
+            for prepared in adapter.prepare(post, prepared_of(claimed.part)):
+                self.reached(Point.BEFORE_STEP)
+                self._save(claimed, prepared)
+                self.reached(Point.AFTER_STEP)
         return Outcome(Evidence.READY)
+
+    @contextmanager
+    def _shown(self, claimed: Claimed, post: Post) -> Iterator[None]:
+        """Somebody may be watching how the files leave."""
+        if self.progress is None:
+            yield
+            return
+        name = f"{claimed.channel.name} #{claimed.delivery.id}"
+        with self.progress(name, sum(attachment.size for attachment in post.attachments)) as sent:
+            token = uploaded.set(sent)
+            try:
+                yield
+            finally:
+                uploaded.reset(token)
 
     def _save(self, claimed: Claimed, prepared: Prepared) -> None:
         """Keep a finished step and renew the lease; raises Lost if the delivery is no longer ours."""

@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 from dissem.channels import client
 from dissem.channels.client import Client, retry_after
 from dissem.channels.errors import ChannelError, Refused, Throttled, Unauthorized, Uncertain, Unreachable
-from dissem.channels.network import Network
+from dissem.channels.network import Network, uploaded
 
 LOOPBACK = Network(frozenset({"127.0.0.1", "localhost"}))
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n" + b'{"id": "7"}'
@@ -483,6 +483,24 @@ def test_the_bound_of_a_later_request_may_end_first(serve):
         thread.join(5)
 
     assert outcomes == ["0.2", "0.6"]
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["a file", "a piece of it"])
+def test_an_upload_tells_how_much_has_left(serve, tmp_path, whole):
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"x" * 100_000)
+    line = serve(OK)
+    told: list[int] = []
+    token = uploaded.set(told.append)
+
+    try:
+        with film.open("rb") as file:
+            Client(line.url, network=LOOPBACK).put("/", data=file if whole else file.read(), total=None)
+    finally:
+        uploaded.reset(token)
+
+    assert sum(told) == 100_000
+    assert line.requests[0].endswith(b"x" * 100_000)
 
 
 # How long to wait

@@ -1,13 +1,17 @@
 """What becomes of a delivery, whatever the platform answers."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 from sqlmodel import select
 from town import Town
 
-from dissem.channels.adapter import Certainty
+from dissem.channels.adapter import Attachment, Certainty
 from dissem.channels.errors import NotYet, Refused, Throttled, Unauthorized, Uncertain, Unreachable
+from dissem.compose.media import stored
 from dissem.errors import told
 from dissem.models import Attempt, Channel, ChannelState, Held, State
 
@@ -342,3 +346,33 @@ def test_a_post_that_never_stops_processing_is_held(town: Town) -> None:
     town.work_for(timedelta(minutes=20), 12)
 
     assert (town.see(number).state, town.see(number).held) == (State.HELD, Held.PROCESSING)
+
+
+PICTURE = b"\xff\xd8\xff a photo"
+
+
+def picture(town: Town) -> Attachment:
+    name = sha256(PICTURE).hexdigest()
+    path = stored(town.installation.media, name, "image/jpeg")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(PICTURE)
+    return Attachment(name, path, "image/jpeg", len(PICTURE), 10, 10)
+
+
+def test_whoever_watches_is_told_what_is_uploaded_and_when_it_is_over(town: Town) -> None:
+    seen: list[str] = []
+
+    @contextmanager
+    def watching(name: str, size: int) -> Iterator[Callable[[int], None]]:
+        seen.append(f"{name}: {size}")
+        yield lambda sent: None
+        seen.append("over")
+
+    channel, _ = town.channel()
+    town.carrier.progress = watching
+    number = town.delivery(channel, attachments=(picture(town),))
+
+    town.work(2)
+
+    assert seen == [f"board #{number}: {len(PICTURE)}", "over"]
+    assert town.see(number).state is State.PUBLISHED
