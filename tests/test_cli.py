@@ -420,7 +420,7 @@ def test_platforms_are_described_in_words(run: Run) -> None:
     assert "long texts as a thread" in blocks["mastodon"]
     assert "at least 3 s long, at most 1 min long" in blocks["facebook-story"]
     assert "no text" in blocks["facebook-story"]
-    assert "at most 140 s long" in blocks["x"]
+    assert "at most 2 min 20 s long" in blocks["x"]
     assert "alt text of 1,500 letters" in blocks["mastodon"]
     assert "4.7" in blocks["mastodon"]
     assert "50" in blocks["instagram"].partition("Posts a day")[2]

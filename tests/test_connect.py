@@ -5,6 +5,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -57,7 +58,7 @@ class Waiting:
     outcome: list[Any] = field(default_factory=list)
 
     def start(self) -> None:
-        self.thread = threading.Thread(target=self._wait)
+        self.thread = threading.Thread(target=copy_context().run, args=(self._wait,))
         self.thread.start()
 
     def _wait(self) -> None:

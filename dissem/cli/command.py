@@ -54,9 +54,11 @@ class _Spoken:
 def metavars() -> dict[str, str]:
     """What stands for a value in help, as commands declare it → as it is read."""
     return {
+        "ADDRESS": _("ADDRESS"),
         "CHANNEL": _("CHANNEL"),
         "CODE": _("CODE"),
         "DATE": _("DATE"),
+        "DAY": _("DAY"),
         "DELIVERY": _("DELIVERY"),
         "FILE": _("FILE"),
         "FOLDER": _("FOLDER"),

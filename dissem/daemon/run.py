@@ -105,7 +105,7 @@ def leave(status: int) -> NoReturn:
     os._exit(status)
 
 
-def _threads(installation: Installation, owner: str, progress: Progress | None) -> Engine:
+def _threads(installation: Installation, owner: str, progress: Progress | None = None) -> Engine:
     from dissem.queue.carry import Carrier
     from dissem.queue.engines.threads import Threads
     from dissem.queue.steady import SteadyClock

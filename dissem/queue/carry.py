@@ -243,14 +243,15 @@ class Carrier:
         return opened
 
     def close_media(self, claimed: Claimed, outcome: Outcome) -> None:
-        """Take away what lay open for the platform, once it can need it no longer."""
+        """Take away what lay open for the platform, once it can need it no longer. To be called before the outcome is
+        committed if somebody else may then take the delivery: they will open the same file."""
         if not _fetches(claimed) or outcome.evidence in _STILL_FETCHING:
             return
         post = Post.thawed(claimed.part.post, files_of(self.installation.media, claimed.part))
         self.reached(Point.BEFORE_MEDIA_CLOSED)
         try:
             self.installation.public_media.withdraw(post, claimed.delivery.id or 0)
-        except OSError as error:  # it is tidied away later; the outcome is written
+        except OSError as error:  # it is tidied away later; the outcome counts
             log.error("a public file of delivery %s could not be removed: %s", claimed.delivery.id, error.strerror)
         self.reached(Point.MEDIA_CLOSED)
 
@@ -273,7 +274,6 @@ class Carrier:
                     raise
                 time.sleep(wait)
         self.reached(Point.AFTER_RECORD)
-        self.close_media(claimed, outcome)
 
     def _write(self, claimed: Claimed, outcome: Outcome) -> None:
         try:
@@ -383,6 +383,7 @@ class Carrier:
             _let_rest(session, claimed.channel, now + outcome.error.retry_after)
         if outcome.evidence is Evidence.UNAUTHORIZED and outcome.error:
             pause(session, self.installation, claimed.channel, outcome.error, now)
+        self.close_media(claimed, outcome)
 
 
 def _fetches(claimed: Claimed) -> bool:

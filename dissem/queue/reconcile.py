@@ -55,7 +55,6 @@ def look(carrier: Carrier, claimed: Claimed) -> None:
     except Lost:
         return
     carrier.reached(Point.AFTER_VERDICT)
-    carrier.close_media(claimed, outcome)
 
 
 def _unable(error: Exception, claimed: Claimed) -> Outcome:
@@ -183,6 +182,8 @@ def _record(session: Session, carrier: Carrier, claimed: Claimed, outcome: Outco
         keep_receipt(session, claimed, outcome.receipt, now)
     if outcome.evidence is Evidence.UNAUTHORIZED and outcome.error:
         pause(session, carrier.installation, claimed.channel, outcome.error, now)
+    if delivery.state not in (State.UNKNOWN, State.PROCESSING):  # else the request may still be on its way
+        carrier.close_media(claimed, outcome)
 
 
 def _values(carrier: Carrier, claimed: Claimed, outcome: Outcome, now: datetime) -> dict[str, Any]:

@@ -137,10 +137,13 @@ CASES = (
 )
 
 
+CALLS_NOBODY = {"email"}  # its one step notes the time of sending
+
+
 def test_every_adapter_with_steps_stands_in_the_table():
     stepping = {name for name in platforms() if adapter_class(name).prepare is not Adapter.prepare}
 
-    assert stepping - {case.name for case in CASES} == set()
+    assert stepping - {case.name for case in CASES} == CALLS_NOBODY
 
 
 class Killed(BaseException):
@@ -443,11 +446,16 @@ def test_through_the_queue_a_process_dies_at_every_moment_and_there_is_one_post(
     assert len(standin.public) == len(standin.videos) == 1
 
 
+MOMENTS = {"before step", "after step", "before publish", "after publish"}
+
+
 def dying_at_none_of(known: list[tuple[str, int]]) -> Callable[[str], None]:
     """Die at the first moment of this life that is not *known* as an earlier one's last, and make it known."""
     times: Counter[str] = Counter()
 
     def reached(point: str) -> None:
+        if point not in MOMENTS:  # the others have a matrix of their own; two deaths before any step are held as poison
+            return
         times[point] += 1
         moment = (point, times[point])
         if moment not in known:
