@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench catalogue lock clean
+.PHONY: demo test proof lint bench catalogue lock clean
 
 demo: .venv/ready
 	$(BIN)/dissem demo --dir demo
 
 test: .venv/ready
 	$(BIN)/pytest -q -n auto --dist worksteal
+
+proof: .venv/ready
+	$(BIN)/python tests/model/proof.py
+	PROOF=1 $(BIN)/pytest -q -n 4 --dist worksteal tests/proof tests/queue/test_machine.py
 
 lint: .venv/ready
 	$(BIN)/ruff check .
