@@ -32,7 +32,6 @@ from dissem.store.bell import ring
 
 _UNSURE = (None, Evidence.UNCERTAIN.value, Evidence.LEASE_OVER.value, Evidence.RESTORED.value)
 _REFUSED = (Evidence.REFUSED.value, Evidence.NO_RECIPIENT.value)
-_OPEN = (Evidence.LATER, Evidence.NOT_SENT, Evidence.UNCERTAIN, Evidence.UNAUTHORIZED)
 BEFORE = timedelta(minutes=2)  # clocks differ: look this much earlier than the attempt
 
 

@@ -101,7 +101,7 @@ class Recorder:
         for result in careful:
             try:
                 self.carrier.settle(result.claimed, result.outcome)
-            except Exception:
+            except Exception:  # one that cannot be written must not keep the others from it
                 # the row stays as it is; its lease ends, and then it is looked up
                 log.exception("delivery %s could not be written down", result.claimed.delivery.id)
 

@@ -177,7 +177,7 @@ class LaneJobs:
         async def finished(*job: Any, **more: Any) -> None:
             try:
                 await finish(*job, **more)
-            except Exception:
+            except Exception:  # whatever it was, the job is not known to be over
                 failed.set()
                 raise
 
