@@ -469,20 +469,20 @@ def test_channels_of_one_host_use_the_same_connection_and_nothing_else_in_common
 def test_the_bound_of_a_later_request_may_end_first(serve):
     line = serve(trickle(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"))
     api = Client(line.url, network=LOOPBACK)
-    outcomes: list[str] = []
+    outcomes: list[float] = []
 
     def ask(seconds: float) -> None:
-        with suppress(Uncertain):
+        with suppress(ChannelError):  # on a busy machine the shorter time may be up before anything is sent
             api.post("/", irrevocable=True, total=seconds)
-        outcomes.append(str(seconds))
+        outcomes.append(seconds)
 
-    threads = [threading.Thread(target=ask, args=(seconds,)) for seconds in (0.6, 0.2)]
+    threads = [threading.Thread(target=ask, args=(seconds,)) for seconds in (3.0, 0.3)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(5)
+        thread.join(20)
 
-    assert outcomes == ["0.2", "0.6"]
+    assert outcomes == [0.3, 3.0]
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["a file", "a piece of it"])
