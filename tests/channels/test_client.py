@@ -390,24 +390,27 @@ def tls(certificate, serve):
     return lambda answer: serve(answer, wrap=lambda line: context.wrap_socket(line, server_side=True))
 
 
-def secure(line: Line, certificate: str | None) -> Client:
-    """A client of *line* that trusts *certificate*."""
-    network = Network(frozenset({"127.0.0.1", f"{line.port}.example"}))  # sessions are kept by network
-    api = Client(f"https://127.0.0.1:{line.port}", network=network)
-    if certificate:
-        client._session(network).verify = certificate
-    return api
+@pytest.fixture
+def trusted(certificate, monkeypatch):
+    """The certificate is one of those that are believed."""
+    context = ssl.create_default_context(cafile=certificate)
+    monkeypatch.setattr(client, "_trust", lambda: context)
 
 
-def test_tls_works_with_a_certificate_that_is_trusted(tls, certificate):
-    assert secure(tls(OK), certificate).post("/", irrevocable=True).member("id") == "7"
+def secure(line: Line) -> Client:
+    network = Network(frozenset({"127.0.0.1", f"{line.port}.example"}))  # connections are kept by network
+    return Client(f"https://127.0.0.1:{line.port}", network=network)
+
+
+def test_tls_works_with_a_certificate_that_is_trusted(tls, trusted):
+    assert secure(tls(OK)).post("/", irrevocable=True).member("id") == "7"
 
 
 def test_a_certificate_that_nobody_vouches_for_is_unreachable(tls):
     line = tls(OK)
 
     with pytest.raises(Unreachable):
-        secure(line, None).post("/", irrevocable=True)
+        secure(line).post("/", irrevocable=True)
 
     assert line.requests == []
 
@@ -416,27 +419,27 @@ def test_a_line_that_breaks_in_the_handshake_is_unreachable(serve):
     line = serve(OK, wrap=lambda line: line.close() or line)
 
     with pytest.raises(Unreachable):
-        secure(line, None).post("/", irrevocable=True)
+        secure(line).post("/", irrevocable=True)
 
 
 @pytest.mark.parametrize(
     "garbage", [b"\x15\x03\x03\x00\x02\x02\x14", b"HTTP/1.1 200 OK\r\n\r\n"], ids=["alert", "plain"]
 )
-def test_tls_that_breaks_after_the_request_proves_nothing(tls, certificate, garbage):
+def test_tls_that_breaks_after_the_request_proves_nothing(tls, trusted, garbage):
     def break_off(line):
         with socket.socket(fileno=line.detach()) as raw:
             raw.sendall(garbage)
         return False
 
     with pytest.raises(Uncertain):
-        secure(tls(break_off), certificate).post("/", irrevocable=True)
+        secure(tls(break_off)).post("/", irrevocable=True)
 
 
-def test_the_bound_holds_over_tls(tls, certificate):
+def test_the_bound_holds_over_tls(tls, trusted):
     line = tls(trickle(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"))
 
     with pytest.raises(Uncertain):
-        secure(line, certificate).post("/", irrevocable=True, total=0.2)
+        secure(line).post("/", irrevocable=True, total=0.2)
 
 
 def test_a_connection_that_idled_is_not_used_for_what_cannot_be_taken_back(serve, monkeypatch):
