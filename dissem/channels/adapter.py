@@ -369,7 +369,8 @@ def same_text(ours: str, theirs: str) -> bool:
     return plain(ours) == plain(theirs)
 
 
-def fingerprint(part: Part) -> str:
-    """SHA-256, hexadecimal, of the compared text with number and types of the attachments: what was sent, in short."""
-    shape = [a.type for a in part.attachments]
-    return hashlib.sha256(f"{plain(part.text)}\n{len(shape)} {' '.join(shape)}".encode()).hexdigest()
+def fingerprint(frozen: Mapping[str, Any]) -> str:
+    """SHA-256, hexadecimal, of a frozen part's compared text with number and types of its attachments: what was sent,
+    in short."""
+    shape = [attachment["type"] for attachment in frozen["attachments"]]
+    return hashlib.sha256(f"{plain(frozen['text'])}\n{len(shape)} {' '.join(shape)}".encode()).hexdigest()

@@ -195,6 +195,7 @@ RULES: tuple[Rule, ...] = (
     _rule(S.PUBLISHING, E.LEASE_OVER, S.WAITING, "other recipients are still to be tried"),
     _rule(S.PUBLISHING, E.LEASE_OVER, S.UNKNOWN),
     _rule(S.PROCESSING, E.PROOF, S.WAITING, "more parts follow"),
+    _rule(S.PROCESSING, E.PROOF, S.UNKNOWN, "another recipient's is in doubt"),
     _rule(S.PROCESSING, E.PROOF, S.PUBLISHED),
     _rule(S.PROCESSING, E.HANDED_OVER, Held.HANDED),
     # not back to unknown: the platform would be found processing and then failing again, for ever

@@ -51,7 +51,7 @@ from dissem.models import (
     Suppression,
 )
 from dissem.queue import pacing, parts, proofs, quotas
-from dissem.queue.claims import Anywhere, Claimed, Written, boot_time
+from dissem.queue.claims import Claimed, Written, boot_time
 from dissem.queue.moves import Lost, advance
 from dissem.queue.points import Point, Reached, nothing_happens
 from dissem.store.audit import INSTALLATION
@@ -469,7 +469,7 @@ def keep_receipt(session: Session, claimed: Claimed, receipt: Receipt, now: date
             delivery_id=claimed.delivery.id or 0,
             channel_id=claimed.channel.id or 0,
             account=claimed.delivery.account or "",
-            fingerprint=fingerprint(Post.thawed(claimed.part.post, Anywhere())),
+            fingerprint=fingerprint(claimed.part.post),
             published=public,
             **values,
         )

@@ -5,18 +5,15 @@ publishing, and its attempt is written in the same transaction, after the gate w
 """
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session, col, select
 
-from dissem.channels.adapter import Part as Post
 from dissem.channels.adapter import Receipt, Stage, fingerprint
 from dissem.config import Timing
 from dissem.errors import DissemError
@@ -30,8 +27,8 @@ from dissem.models import (
     Settled,
     State,
 )
-from dissem.queue import due, following, gate, parts
-from dissem.queue.moves import advance, advance_alike, situation
+from dissem.queue import due, following, gate, parts, silence
+from dissem.queue.moves import advance, situation, start_publishing
 from dissem.store.bell import ring
 from dissem.store.database import Database
 
@@ -69,6 +66,7 @@ class Claims:
         self.database = database
         self.owner = owner
         self.timing = timing
+        self._channels: dict[int, Channel] = {}  # as last read; good while version and account are the same
 
     def publishing(
         self,
@@ -85,28 +83,45 @@ class Claims:
         longest due. *blocked* channels are left alone; *room* is how many more each host may get. Of *blind* platforms,
         which cannot be asked what became of a post, no more than the *ready* senders can take at once. *among* these,
         if somebody has just found them by `due.heads`."""
-        if limit <= 0 or (among is not None and not among):
+        if limit <= 0:
+            return []
+        room = room or {}
+        if among is None:
+            full = [host for host, left in room.items() if left <= 0]
+            with self.database.read() as session:
+                among = due.heads(session, now, limit, blocked, full)
+        chosen = due.within(among, room, limit, limit if ready is None else ready, blind)
+        if not chosen:
             return []
         taken = boot_time()
         try:
             with self.database.write() as session:
-                room = room or {}
-                full = [host for host, left in room.items() if left <= 0]
-                found = due.heads(session, now, limit, blocked, full) if among is None else among
-                chosen = due.within(found, room, limit, limit if ready is None else ready, blind)
-                rows = due.locked(session, [one.delivery for one in chosen], State.WAITING)
+                rows = self._with_channels(session, due.still_due(session, chosen, now))
                 return self._to_publishing(session, rows, now, taken) if rows else []
         except IntegrityError:  # another owner took the same lane a moment earlier
             return []
 
+    def rehearse(self, now: datetime) -> None:
+        """Run the statements of a claim once over nothing: the first one that is due need not wait until they are
+        built."""
+        with self.database.write() as session:
+            due.heads(session, now, 1, (), ())
+            due.still_due(session, [], now)
+            gate.parts_of(session, [])
+            gate.valid_approvals(session, [])
+            _channels(session, [])
+            start_publishing(session, [], now=now, owner=self.owner, lease_until=now)
+
     def preparing(self, *, now: datetime, limit: int, blocked: Collection[int] = ()) -> list[Claimed]:
         """Up to *limit* deliveries whose next part is still to be prepared."""
-        if limit <= 0:
+        found = self._found(due.unready, now, limit, blocked)
+        if not found:
             return []
         with self.database.write() as session:
-            chosen = due.locked(session, due.unready(session, now, limit, blocked), State.WAITING)
+            chosen = [d for d in due.locked(session, found, State.WAITING) if not d.ready and d.next_at <= now]
             useful = [d for d in chosen if not _too_late(session, d, now)]
-            allowed = self._through_the_gate(session, useful, now)
+            channels = _channels(session, useful)
+            allowed = self._through_the_gate(session, [(d, channels[d.channel_id]) for d in useful], now)
             lease = now + self.timing.preparing
             for delivery, _, _ in allowed:
                 advance(
@@ -122,10 +137,11 @@ class Claims:
 
     def looking(self, *, now: datetime, limit: int, blocked: Collection[int] = ()) -> list[Claimed]:
         """Up to *limit* unknown or processing deliveries whose time to be looked up has come."""
-        if limit <= 0:
+        found = self._found(due.doubtful, now, limit, blocked)
+        if not found:
             return []
         with self.database.write() as session:
-            chosen = due.locked(session, due.doubtful(session, now, limit, blocked), *due.LOOKED_UP)
+            chosen = [d for d in due.locked(session, found, *due.LOOKED_UP) if _is_free(d, now)]
             for delivery in chosen:
                 lease = now + self.timing.request + self.timing.margin
                 values = {"owner": self.owner, "fence": delivery.fence + 1, "lease_until": lease}
@@ -134,28 +150,43 @@ class Claims:
                     setattr(delivery, name, value)
             return _gathered(session, _known(session, chosen), {}, boot_time())
 
+    def _found(
+        self,
+        query: Callable[[Session, datetime, int, Collection[int]], Sequence[int]],
+        now: datetime,
+        limit: int,
+        blocked: Collection[int],
+    ) -> Sequence[int]:
+        """Ids that *query* finds; mostly there are none, and then nobody has to wait for the writers' line."""
+        if limit <= 0:
+            return []
+        with self.database.read() as session:
+            return query(session, now, limit, blocked)
+
+    def _with_channels(
+        self, session: Session, rows: Sequence[tuple[Delivery, int, str]]
+    ) -> list[tuple[Delivery, Channel]]:
+        known = self._channels
+        for delivery, version, account in rows:
+            channel = known.get(delivery.channel_id)
+            if channel is None or (channel.version, channel.account) != (version, account):
+                known |= _channels(session, [delivery for delivery, _, _ in rows])
+                break
+        return [(delivery, known[delivery.channel_id]) for delivery, _, _ in rows]
+
     def _to_publishing(
-        self, session: Session, chosen: Sequence[Delivery], now: datetime, taken: float
+        self, session: Session, chosen: Sequence[tuple[Delivery, Channel]], now: datetime, taken: float
     ) -> list[Claimed]:
         sent_by = now + self.timing.send_deadline + self.timing.request
-        useful = [d for d in chosen if not _too_late(session, d, now) and not _outlived(session, d, sent_by)]
+        useful = [
+            one for one in chosen if not _too_late(session, one[0], now) and not _outlived(session, one[0], sent_by)
+        ]
         allowed = self._through_the_gate(session, useful, now)
         if not allowed:
             return []
-        lease = now + self.timing.send_deadline + self.timing.request + self.timing.margin
+        lease = sent_by + self.timing.margin
         deliveries = [delivery for delivery, _, _ in allowed]
-        advance_alike(
-            session,
-            deliveries,
-            Evidence.CLAIMED,
-            State.PUBLISHING,
-            now=now,
-            owner=self.owner,
-            lease_until=lease,
-            attempts=col(Delivery.attempts) + 1,
-        )
-        for delivery in deliveries:
-            set_committed_value(delivery, "attempts", delivery.attempts + 1)
+        start_publishing(session, deliveries, now=now, owner=self.owner, lease_until=lease)
         return _gathered(session, allowed, self._written(session, allowed, now), taken)
 
     def _written(self, session: Session, taken: Sequence["Taken"], now: datetime) -> dict[int, Written]:
@@ -167,25 +198,26 @@ class Claims:
                 "number": delivery.attempts,
                 "fence": delivery.fence,
                 "owner": self.owner,
-                "fingerprint": fingerprint(Post.thawed(part.post, Anywhere())),
+                "fingerprint": fingerprint(part.post),
                 "started": now,
             }
             for delivery, part, _ in taken
         ]
-        returned = insert(Attempt).returning(col(Attempt.id), col(Attempt.delivery_id), col(Attempt.fingerprint))
-        return {delivery: Written(number, sent) for number, delivery, sent in session.execute(returned, rows)}
+        written = session.connection().execute(_ATTEMPTS, rows)
+        return {delivery: Written(number or 0, sent) for number, delivery, sent in written}
 
-    def _through_the_gate(self, session: Session, deliveries: Sequence[Delivery], now: datetime) -> list["Taken"]:
+    def _through_the_gate(
+        self, session: Session, chosen: Sequence[tuple[Delivery, Channel]], now: datetime
+    ) -> list["Taken"]:
         """Those that are approved as they are; the others go back to proposed and say why."""
-        if not deliveries:
+        if not chosen:
             return []
+        deliveries = [delivery for delivery, _ in chosen]
         frozen = gate.parts_of(session, deliveries)
         approvals = gate.valid_approvals(session, deliveries)
-        channels = _channels(session, deliveries)
         allowed: list[Taken] = []
-        for delivery in deliveries:
+        for delivery, channel in chosen:
             number = delivery.id or 0
-            channel = channels[delivery.channel_id]
             why = gate.objection(delivery, frozen[number], channel, approvals.get(number))
             if why:
                 advance(session, delivery, Evidence.VOIDED, now=now, reason=why.reason())
@@ -194,14 +226,14 @@ class Claims:
         return allowed
 
 
+_ATTEMPTS = insert(Attempt).returning(col(Attempt.id), col(Attempt.delivery_id), col(Attempt.fingerprint))
+
 Taken = tuple[Delivery, Part, Channel]  # a delivery, its part to publish next, its channel
 
 
-class Anywhere(dict[str, Path]):
-    """Stands for every file's place where only the text of a part matters."""
-
-    def __missing__(self, key: str) -> Path:
-        return Path(key)
+def _is_free(delivery: Delivery, now: datetime) -> bool:
+    """To be looked up now, and in nobody's hand."""
+    return delivery.next_at <= now and (delivery.lease_until is None or delivery.lease_until <= now)
 
 
 def _too_late(session: Session, delivery: Delivery, now: datetime) -> bool:
@@ -304,23 +336,38 @@ def receipt_of(publication: Publication) -> Receipt:
 
 
 def sweep(database: Database, timing: Timing, *, now: datetime, limit: int = 500) -> int:
-    """Let what ran out take its course: leases of the dead, the latest useful time, and what nobody could tell for too
-    long, also where the channel is paused. Answers how many rows moved."""
+    """Let what ran out take its course: leases of the dead, also of those not heard of for the time of `preparing`; the
+    latest useful time; and what nobody could tell for too long, also where the channel is paused. Answers how many rows
+    moved."""
+    with database.read() as session:
+        if not any(_ran_out(session, timing, now, limit)):
+            return 0  # as mostly, and then no writer had to wait for us
     with database.write() as session:
-        over = due.locked(session, due.leases_over(session, now, limit), *due.IN_HAND)
+        leases, silent, late, stuck = _ran_out(session, timing, now, limit)
+        over = [d for d in due.locked(session, [*leases, *silent], *due.IN_HAND) if _is_left(d, timing, now)]
         for delivery in over:
             _lease_over(session, delivery, now)
-        late = due.locked(session, due.late(session, now, limit), State.PROPOSED, State.WAITING)
-        for delivery in late:
-            _too_late(session, delivery, now)
-        bounds = now - timing.unknown_bound, now - timing.processing_bound
-        stuck = due.locked(session, due.stuck(session, now, limit, *bounds), *due.LOOKED_UP)
-        for delivery in stuck:
+        missed = [d for d in due.locked(session, late, State.PROPOSED, State.WAITING) if _too_late(session, d, now)]
+        bound = due.locked(session, stuck, *due.LOOKED_UP)
+        for delivery in bound:
             advance(session, delivery, Evidence.BOUND_PASSED, now=now, reason=_nobody_told(delivery).reason())
-        moved = len(over) + len(late) + len(stuck)
-        if moved:
-            ring(session)
-        return moved
+        ring(session)
+        return len(over) + len(missed) + len(bound)
+
+
+def _ran_out(session: Session, timing: Timing, now: datetime, limit: int) -> tuple[Sequence[int], ...]:
+    """Ids: leases that are over, those in silent hands, late ones, and those that nobody could tell of."""
+    return (
+        due.leases_over(session, now, limit),
+        silence.in_silent_hands(session, now, limit, timing.preparing),
+        due.late(session, now, limit),
+        due.stuck(session, now, limit, now - timing.unknown_bound, now - timing.processing_bound),
+    )
+
+
+def _is_left(delivery: Delivery, timing: Timing, now: datetime) -> bool:
+    """Still what was found: neither renewed nor taken anew a moment ago."""
+    return delivery.lease_until is None or delivery.lease_until <= now or delivery.since <= now - timing.preparing
 
 
 def _nobody_told(delivery: Delivery) -> DissemError:

@@ -11,11 +11,11 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Integer, String, bindparam, text
+from sqlalchemy import Integer, String, bindparam, or_, text
 from sqlmodel import Session, col, select
 from sqlmodel.sql.sqltypes import UTCDateTime
 
-from dissem.models import Delivery, State
+from dissem.models import Channel, ChannelState, Delivery, State
 
 LOOKED_UP = (State.UNKNOWN, State.PROCESSING)
 IN_HAND = (State.PREPARING, State.PUBLISHING)
@@ -35,12 +35,13 @@ _HEADS = f"""
         ) AS head
         FROM channel c
         WHERE {_MAY_ACT} AND {_RESTED} AND c.id NOT IN :blocked AND c.host NOT IN :full
-        AND c.id NOT IN (SELECT busy.channel_id FROM delivery busy WHERE busy.state = 'publishing')
+        AND NOT EXISTS (SELECT 1 FROM delivery busy WHERE busy.channel_id = c.id AND busy.state = 'publishing')
     )
     SELECT d.id, lane.id, lane.host, lane.platform FROM lane JOIN delivery d ON d.id = lane.head
     ORDER BY ROW_NUMBER() OVER (PARTITION BY lane.agency ORDER BY d.next_at, d.id), d.next_at, d.id LIMIT :most
 """  # noqa: S608 - nothing in it comes from outside
 _URGENT = "SELECT 1 FROM delivery d WHERE d.state = 'waiting' AND d.urgent AND d.next_at <= :now LIMIT 1"
+_WAITING = "SELECT 1 FROM delivery d WHERE d.state = 'waiting' AND d.next_at <= :now LIMIT 1"
 _UNREADY = f"""
     SELECT d.id FROM delivery d JOIN channel c ON c.id = d.channel_id
     WHERE d.state = 'waiting' AND NOT d.ready AND d.next_at <= :now
@@ -109,6 +110,8 @@ def heads(
     out here already, so that their queue does not hide those behind it.
     """
     found: list[Head] = []
+    if not session.execute(_sql(_WAITING), {"now": now}).first():
+        return found
     for urgent in (True, False):
         if urgent and not session.execute(_sql(_URGENT), {"now": now}).first():
             continue
@@ -161,6 +164,35 @@ def late(session: Session, now: datetime, limit: int) -> Sequence[int]:
 def stuck(session: Session, now: datetime, limit: int, unknown: datetime, processing: datetime) -> Sequence[int]:
     """Those that are unknown, or processing, since before these moments, and in nobody's hand."""
     return _ids(session, _STUCK, now=now, most=limit, unknown=unknown, processing=processing)
+
+
+_STILL_DUE = (
+    select(Delivery, Channel.version, Channel.account)
+    .join(Channel, col(Channel.id) == Delivery.channel_id)
+    .where(
+        col(Delivery.id).in_(bindparam("ids", expanding=True)),
+        Delivery.state == State.WAITING,
+        col(Delivery.ready),
+        col(Delivery.next_at) <= bindparam("now"),
+        col(Delivery.due) <= bindparam("now"),
+        or_(col(Delivery.not_before).is_(None), col(Delivery.not_before) <= bindparam("now")),
+        Channel.state == ChannelState.ACTIVE,
+        col(Channel.account).is_not(None),
+        or_(col(Channel.free_at).is_(None), col(Channel.free_at) <= bindparam("now")),
+    )
+    .with_for_update(skip_locked=True, of=Delivery)
+    .execution_options(populate_existing=True)
+)
+
+
+def still_due(session: Session, heads: Sequence[Head], now: datetime) -> list[tuple[Delivery, int, str]]:
+    """The rows of *heads* that are still prepared and due on a channel that may publish, in their order, for this
+    transaction alone; each with its channel's version and account. What another owner is taking at this moment is
+    passed over, as by `locked`."""
+    numbers = [head.delivery for head in heads]
+    rows = session.execute(_STILL_DUE, {"ids": numbers, "now": now})
+    found = {delivery.id: (delivery, version, account) for delivery, version, account in rows}
+    return [found[number] for number in numbers if number in found]
 
 
 def locked(session: Session, ids: Sequence[int], *states: State) -> list[Delivery]:

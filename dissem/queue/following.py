@@ -6,7 +6,7 @@ They are parked until their latest useful time; a publication of the one they fo
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, select
 
 from dissem.errors import DissemError
@@ -46,9 +46,11 @@ def tell(session: Session, delivery: Delivery, now: datetime) -> None:
 
 def tell_all(session: Session, published: Sequence[int], now: datetime) -> None:
     """The same for many deliveries that are published now: mostly, nobody waits for them."""
-    query = select(Delivery.follows).where(col(Delivery.follows).in_(published)).distinct()
-    for number in session.exec(query).all():
+    for number in session.execute(_FOLLOWED, {"published": list(published)}).scalars().all():
         tell(session, session.get_one(Delivery, number, populate_existing=True), now)
+
+
+_FOLLOWED = select(Delivery.follows).where(col(Delivery.follows).in_(bindparam("published", expanding=True))).distinct()
 
 
 def links(session: Session, deliveries: Sequence[Delivery]) -> dict[int, str | None]:

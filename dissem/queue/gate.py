@@ -49,11 +49,15 @@ def parts_of(session: Session, deliveries: Iterable[Delivery]) -> Mapping[int, l
     """The frozen parts of each delivery, by its id, in order."""
     many = {d.id or 0: d.parts for d in deliveries}
     found: dict[int, list[Part]] = {number: [] for number in many}
-    rows = session.exec(select(Part).where(col(Part.delivery_id).in_(many)).order_by(col(Part.number)))
-    for part in rows:
+    for part in session.execute(_PARTS, {"deliveries": list(many)}).scalars():
         if part.number <= many[part.delivery_id]:  # a part that fell away keeps its row, for its attempts
             found[part.delivery_id].append(part)
     return found
+
+
+_PARTS = (
+    select(Part).where(col(Part.delivery_id).in_(bindparam("deliveries", expanding=True))).order_by(col(Part.number))
+)
 
 
 def valid_approvals(session: Session, deliveries: Iterable[Delivery]) -> Mapping[int, str]:

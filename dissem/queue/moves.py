@@ -5,13 +5,18 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import bindparam, update
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session, col
 
 from dissem.errors import Conflict
 from dissem.models import Delivery, Evidence, Held, Move, Situation, State, move
 from dissem.queue import following, parts
+
+# What says that the current part itself may be public, whatever is in doubt beside it.
+_OF_ITSELF = frozenset(
+    {Evidence.UNCERTAIN, Evidence.LEASE_OVER, Evidence.PROOFS, Evidence.HANDED_OVER, Evidence.BOUND_PASSED}
+)
 
 
 class Lost(Conflict):
@@ -80,41 +85,48 @@ def advance(
     return target
 
 
-def advance_alike(
-    session: Session, deliveries: Sequence[Delivery], evidence: Evidence, target: State, *, now: datetime, **values: Any
+def start_publishing(
+    session: Session, deliveries: Sequence[Delivery], *, now: datetime, owner: str, lease_until: datetime
 ) -> None:
-    """Move *deliveries*, whose rows nobody else can change meanwhile, all to *target* on the same *evidence*.
-
-    *values* are further columns, the same for all, or expressions. Raises Lost if a row has moved, and
-    `dissem.models.life.Impossible` or ValueError if the table sends one elsewhere.
-    """
-    if any(move(d.state, evidence, situation(d, due=True)).state is not target for d in deliveries):
-        raise ValueError(f"{evidence} does not lead to {target} for all of them")
-    fences = [d.fence for d in deliveries]
-    changed = session.execute(
-        update(Delivery)
-        .where(
-            col(Delivery.id).in_([d.id for d in deliveries]),
-            col(Delivery.state).in_({d.state for d in deliveries}),
-            col(Delivery.fence).in_(set(fences)),
-        )
-        .values(state=target, held=None, since=now, fence=col(Delivery.fence) + 1, **values)
-        .execution_options(synchronize_session=False)
-    )
-    if changed.rowcount != len(deliveries):  # type: ignore[attr-defined]
+    """Move *deliveries*, which wait and whose rows nobody else can change meanwhile, to publishing, each with one more
+    attempt. Raises Lost if a row has moved, and `dissem.models.life.Impossible` or ValueError if the table sends one
+    elsewhere."""
+    if any(move(d.state, Evidence.CLAIMED, situation(d, due=True)).state is not State.PUBLISHING for d in deliveries):
+        raise ValueError("a claim does not lead to publishing for all of them")
+    values = {"since": now, "owner": owner, "lease_until": lease_until}
+    numbers = [delivery.id for delivery in deliveries]
+    changed = session.connection().execute(_CLAIMED, {"ids": numbers, **{f"the_{n}": v for n, v in values.items()}})
+    if changed.rowcount != len(deliveries):
         raise Lost("Some deliveries were moved by somebody else.", hint="Look at them again.")
     for delivery in deliveries:
-        known = {name: value for name, value in values.items() if not isinstance(value, ColumnElement)}
-        for name, value in {"state": target, "held": None, "since": now, "fence": delivery.fence + 1, **known}.items():
+        counts = {"fence": delivery.fence + 1, "attempts": delivery.attempts + 1}
+        for name, value in {"state": State.PUBLISHING, **values, **counts}.items():
             set_committed_value(delivery, name, value)
+
+
+_CLAIMED = (
+    update(Delivery)
+    .where(col(Delivery.id).in_(bindparam("ids", expanding=True)), col(Delivery.state) == State.WAITING)
+    .values(
+        state=State.PUBLISHING,
+        since=bindparam("the_since"),
+        owner=bindparam("the_owner"),
+        lease_until=bindparam("the_lease_until"),
+        fence=col(Delivery.fence) + 1,
+        attempts=col(Delivery.attempts) + 1,
+    )
+)
 
 
 def _turned(session: Session, delivery: Delivery, evidence: Evidence, target: Move, now: datetime) -> dict[str, Any]:
     """Where another part than the current one is why *delivery* is in doubt, that one becomes the current one."""
-    itself = delivery.ambiguous or evidence in (Evidence.UNCERTAIN, Evidence.LEASE_OVER, Evidence.PROOFS)
-    if not delivery.doubtful_parts or itself or target.state not in (State.UNKNOWN, State.HELD):
-        return {}
-    return parts.at_doubt(session, delivery, now)
+    return parts.at_doubt(session, delivery, now) if turns(delivery, evidence, target) else {}
+
+
+def turns(delivery: Delivery, evidence: Evidence, target: Move) -> bool:
+    """Whether *delivery*, going to *target* on *evidence*, is in doubt for another part than its current one."""
+    itself = delivery.ambiguous or evidence in _OF_ITSELF
+    return bool(delivery.doubtful_parts) and not itself and target.state in (State.UNKNOWN, State.HELD)
 
 
 def _released(state: State) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, insert, update
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from dissem.channels.adapter import Receipt
 from dissem.models import Attempt, Delivery, Evidence, Publication, State, move
@@ -19,31 +19,25 @@ if TYPE_CHECKING:
 
 def write(session: Session, proofs: "Sequence[tuple[Claimed, Outcome]]", now: datetime) -> None:
     """Write *proofs* of deliveries that end with them. Raises Lost, or a broken key, if one of them is not so plain."""
-    parts = [claimed.part.id for claimed, _ in proofs]
-    if session.exec(select(Publication.id).where(col(Publication.part_id).in_(parts)).limit(1)).first():
-        raise Lost("One of them has a publication already.")
     for claimed, _ in proofs:
         if move(claimed.delivery.state, Evidence.PROOF, situation(claimed.delivery)).state is not State.PUBLISHED:
             raise Lost("One of them does not end here.")
     connection = session.connection()
-    moved = connection.execute(_PUBLISHED, [_delivery(claimed, now) for claimed, _ in proofs])
-    if moved.rowcount != len(proofs):
+    fences = {claimed.delivery.id or 0: claimed.delivery.fence + 1 for claimed, _ in proofs}
+    moved = connection.execute(_PUBLISHED, {"ids": list(fences), "moment": now})
+    if {number: fence for number, fence in moved} != fences:  # noqa: C416 - a row is not a pair to `dict`
         raise Lost("One of them was moved by somebody else.")
     connection.execute(_CLOSED, [_attempt(claimed, outcome, now) for claimed, outcome in proofs])
-    connection.execute(insert(Publication), [_publication(claimed, outcome, now) for claimed, outcome in proofs])
-    following.tell_all(session, [claimed.delivery.id or 0 for claimed, _ in proofs], now)
+    connection.execute(_PROOFS, [_publication(claimed, outcome, now) for claimed, outcome in proofs])
+    following.tell_all(session, list(fences), now)
 
 
 _PUBLISHED = (
     update(Delivery)
-    .where(
-        col(Delivery.id) == bindparam("the_id"),
-        col(Delivery.fence) == bindparam("known_fence"),
-        col(Delivery.state) == State.PUBLISHING,
-    )
+    .where(col(Delivery.id).in_(bindparam("ids", expanding=True)), col(Delivery.state) == State.PUBLISHING)
     .values(
         state=State.PUBLISHED,
-        fence=bindparam("next_fence"),
+        fence=col(Delivery.fence) + 1,
         since=bindparam("moment"),
         published=bindparam("moment"),
         owner=None,
@@ -54,17 +48,14 @@ _PUBLISHED = (
         deaths=0,
         reason=None,
     )
+    .returning(col(Delivery.id), col(Delivery.fence))
 )
 _CLOSED = (
     update(Attempt)
     .where(col(Attempt.id) == bindparam("the_id"))
     .values(settled=bindparam("moment"), outcome=Evidence.PROOF.value, detail=bindparam("said"))
 )
-
-
-def _delivery(claimed: Claimed, now: datetime) -> dict[str, Any]:
-    fence = claimed.delivery.fence
-    return {"the_id": claimed.delivery.id, "known_fence": fence, "next_fence": fence + 1, "moment": now}
+_PROOFS = insert(Publication)  # a part that has one already is for the careful way
 
 
 def _attempt(claimed: Claimed, outcome: "Outcome", now: datetime) -> dict[str, Any]:

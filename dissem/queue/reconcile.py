@@ -2,10 +2,13 @@
 
 A positive finding counts at once. A negative one counts only after the settle time, twice, and only if the platform
 answered completely; then keys and staged objects allow another try, everything else is for a person.
+The settle time is that of the attempts themselves, whatever made the delivery unknown and however early.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -25,7 +28,7 @@ from dissem.queue.carry import (
     replace_row,
     there_twice,
 )
-from dissem.queue.claims import Anywhere, Claimed, receipt_of
+from dissem.queue.claims import Claimed, receipt_of
 from dissem.queue.moves import Lost, advance, situation
 from dissem.queue.points import Point
 from dissem.store.bell import ring
@@ -35,20 +38,36 @@ _REFUSED = (Evidence.REFUSED.value, Evidence.NO_RECIPIENT.value)
 BEFORE = timedelta(minutes=2)  # clocks differ: look this much earlier than the attempt
 
 
+class Anywhere(dict[str, Path]):
+    """Stands for every file's place where only the text of a part matters."""
+
+    def __missing__(self, key: str) -> Path:
+        return Path(key)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one look showed."""
+
+    outcome: Outcome
+    situation: Situation
+    settled: bool = False  # the settle time was over before the look began, so that "not there" counts
+
+
 def look(carrier: Carrier, claimed: Claimed) -> None:
     """Ask the platform about one unknown or processing delivery, and write the verdict down."""
     carrier.reached(Point.BEFORE_LOOK)
     try:
         ask = _confirm if claimed.delivery.state is State.PROCESSING else _find
-        outcome, seen = ask(carrier, claimed)
+        seen = ask(carrier, claimed)
     except Exception as error:  # noqa: BLE001 — a failed look says nothing
-        outcome, seen = _unable(error, claimed), situation(claimed.delivery)
-    outcome = _within(outcome, claimed, carrier)
-    carrier.tell_breakers(claimed.channel, outcome)
+        seen = Seen(_unable(error, claimed), situation(claimed.delivery))
+    seen = replace(seen, outcome=_within(seen.outcome, claimed, carrier))
+    carrier.tell_breakers(claimed.channel, seen.outcome)
     carrier.reached(Point.AFTER_LOOK)
     try:
         with carrier.installation.database.write() as session:
-            _record(session, carrier, claimed, outcome, seen)
+            _record(session, carrier, claimed, seen)
             ring(session)
             carrier.reached(Point.IN_VERDICT)
     except Lost:
@@ -64,35 +83,36 @@ def _unable(error: Exception, claimed: Claimed) -> Outcome:
     return outcome
 
 
-def _confirm(carrier: Carrier, claimed: Claimed) -> tuple[Outcome, Situation]:
+def _confirm(carrier: Carrier, claimed: Claimed) -> Seen:
     with carrier.installation.database.read() as session:
         kept = session.exec(select(Publication).where(Publication.part_id == claimed.part.id)).one()
     receipt = carrier.adapter_of(claimed).confirm(receipt_of(kept))
     outcome = Outcome.of_receipt(receipt)
     if outcome.evidence is Evidence.ACCEPTED:
         outcome = Outcome(Evidence.LATER)
-    return outcome, situation(claimed.delivery)
+    return Seen(outcome, situation(claimed.delivery))
 
 
-def _find(carrier: Carrier, claimed: Claimed) -> tuple[Outcome, Situation]:
+def _find(carrier: Carrier, claimed: Claimed) -> Seen:
     adapter = carrier.adapter_of(claimed)
     post = post_of(claimed, Anywhere())
     certainty = adapter.certainty(post)
     attempts = _attempts(carrier, claimed)
     unsure = [a for a in attempts if a.outcome in _UNSURE]
+    settled = _is_settled(carrier, claimed, adapter, unsure)
     seen = situation(
         claimed.delivery,
         blind=certainty is Certainty.BLIND,
         resends=_may_resend(adapter, certainty, unsure, claimed.delivery) and not _was_refused(attempts),
-        settled=_settled(carrier, claimed, adapter),
+        settled=settled and claimed.delivery.absences >= 1,  # one more is the second
     )
     if certainty is Certainty.BLIND:
         if adapter.facts.recipients and seen.resends:  # the same message again, which mail servers and readers fold
-            return Outcome(Evidence.ABSENT, error=_absent(claimed)), seen
-        return Outcome(Evidence.UNCERTAIN, error=_nobody_knows(claimed, unsure)), seen
+            return Seen(Outcome(Evidence.ABSENT, error=_absent(claimed)), seen, settled)
+        return Seen(Outcome(Evidence.UNCERTAIN, error=_nobody_knows(claimed, unsure)), seen)
     first = min((a.started for a in unsure), default=claimed.delivery.since)
     found = adapter.find(post, prepared_of(claimed.part), first - BEFORE)
-    return _judged(carrier, claimed, found, unsure), seen
+    return Seen(_judged(carrier, claimed, found, unsure), seen, settled)
 
 
 def _attempts(carrier: Carrier, claimed: Claimed) -> Sequence[Attempt]:
@@ -118,13 +138,11 @@ def _may_resend(adapter: Adapter, certainty: Certainty, unsure: Sequence[Attempt
     return allowed or certainty in (Certainty.KEYED, Certainty.STAGED)
 
 
-def _settled(carrier: Carrier, claimed: Claimed, adapter: Adapter) -> bool:
-    """Whether one more clean "not there" is the second one after the settle time."""
-    return _past_settling(carrier, claimed, adapter) and claimed.delivery.absences >= 1
-
-
-def _past_settling(carrier: Carrier, claimed: Claimed, adapter: Adapter) -> bool:
-    return carrier.now() >= settled_at(claimed.delivery.since, carrier.timing, adapter.facts.lag)
+def _is_settled(carrier: Carrier, claimed: Claimed, adapter: Adapter, unsure: Sequence[Attempt]) -> bool:
+    """Whether none of the attempts *unsure* can still take effect unseen. Clocks differ, so what was written down last
+    counts, by whomever."""
+    began = max([claimed.delivery.since, *(a.started for a in unsure)])
+    return carrier.now() >= settled_at(began, carrier.timing, adapter.facts.lag)
 
 
 def settled_at(began: datetime, timing: Timing, lag: timedelta) -> datetime:
@@ -167,16 +185,16 @@ def _within(outcome: Outcome, claimed: Claimed, carrier: Carrier) -> Outcome:
     return outcome
 
 
-def _record(session: Session, carrier: Carrier, claimed: Claimed, outcome: Outcome, seen: Situation) -> None:
-    now, delivery = carrier.now(), replace_row(claimed.delivery)
+def _record(session: Session, carrier: Carrier, claimed: Claimed, seen: Seen) -> None:
+    now, delivery, outcome = carrier.now(), replace_row(claimed.delivery), seen.outcome
     if outcome.evidence is Evidence.PROOF:
         values = parts.proven(session, delivery, now)
         advance(session, delivery, Evidence.PROOF, now=now, **values)
     else:
-        values = _values(carrier, claimed, outcome, now)
-        if outcome.evidence is Evidence.ABSENT and seen.settled and seen.resends:
+        values = _values(carrier, claimed, seen, now)
+        if outcome.evidence is Evidence.ABSENT and seen.situation.settled and seen.situation.resends:
             values |= restored.absent(session, delivery)
-        advance(session, delivery, outcome.evidence, now=now, seen=seen, **values)
+        advance(session, delivery, outcome.evidence, now=now, seen=seen.situation, **values)
     if outcome.receipt:
         keep_receipt(session, claimed, outcome.receipt, now)
     if outcome.evidence is Evidence.UNAUTHORIZED and outcome.error:
@@ -185,8 +203,8 @@ def _record(session: Session, carrier: Carrier, claimed: Claimed, outcome: Outco
         carrier.close_media(claimed, outcome)
 
 
-def _values(carrier: Carrier, claimed: Claimed, outcome: Outcome, now: datetime) -> dict[str, Any]:
-    delivery = claimed.delivery
+def _values(carrier: Carrier, claimed: Claimed, seen: Seen, now: datetime) -> dict[str, Any]:
+    delivery, outcome = claimed.delivery, seen.outcome
     asked = getattr(outcome.error, "retry_after", None)
     values: dict[str, Any] = {
         "next_at": now + (asked or pacing.next_look(delivery.failures, carrier.timing)),
@@ -194,13 +212,10 @@ def _values(carrier: Carrier, claimed: Claimed, outcome: Outcome, now: datetime)
     }
     if outcome.error:
         values["reason"] = outcome.error.reason()
-    if outcome.evidence is Evidence.ABSENT:
-        adapter = carrier.adapter_of(claimed)
-        counted = _past_settling(carrier, claimed, adapter)
-        again = _settled(carrier, claimed, adapter)
-        values["absences"] = 0 if again else delivery.absences + counted
-        if again:
-            values |= {"next_at": now, "failures": 0}
+    if outcome.evidence is Evidence.ABSENT and seen.situation.settled:
+        values |= {"absences": 0, "next_at": now, "failures": 0}
+    elif outcome.evidence is Evidence.ABSENT:
+        values["absences"] = delivery.absences + seen.settled
     return values
 
 

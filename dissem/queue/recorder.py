@@ -20,7 +20,7 @@ from dissem.store.bell import ring
 
 log = logging.getLogger(__name__)
 
-GATHER = 0.01  # seconds that the first of a batch waits for others
+GATHER = 0.02  # seconds that the first of a batch waits for others
 MOST = 500  # in one transaction
 
 

@@ -15,7 +15,6 @@ from typing import Any
 from sqlalchemy import func, text, update
 from sqlmodel import Session, col, select
 
-from dissem.channels.adapter import Part as Post
 from dissem.channels.adapter import fingerprint
 from dissem.errors import DissemError
 from dissem.models import (
@@ -33,7 +32,6 @@ from dissem.models import (
     State,
 )
 from dissem.queue import parts
-from dissem.queue.claims import Anywhere
 from dissem.queue.moves import advance
 from dissem.store.audit import INSTALLATION, Audit
 
@@ -191,7 +189,7 @@ def _unknown_attempt(delivery: Delivery, part: Part, known: datetime, now: datet
         number=delivery.attempts + 1,
         fence=delivery.fence,
         owner=_WRITER,
-        fingerprint=fingerprint(Post.thawed(part.post, Anywhere())),
+        fingerprint=fingerprint(part.post),
         started=known,
         settled=now,
         outcome=Evidence.RESTORED.value,

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 CHANNEL = "dissem"
 STEP = 0.02  # seconds between two looks at SQLite's counter
+CALM = 0.05  # the same after a while in which nothing was written
 PATIENCE = 0.25  # seconds in one go for a notice of PostgreSQL: a stop is noticed that late
 
 
@@ -35,17 +36,22 @@ class Bell:
         driver: Any = database.engine.dialect.loaded_dbapi
         self._errors: tuple[type[Exception], ...] = (driver.Error, DBAPIError)
         self._database = database
-        self._step = STEP if database.is_sqlite else PATIENCE
         self._raw: Any = None
         self._connection: Any = None
         self._seen = 0
+        self._rang = 0.0
 
     def wait(self, longest: timedelta, stop: Any) -> None:
         """Wait until something was, or may have been, written elsewhere, *stop* is set, or *longest* is over."""
         end = time.monotonic() + max(longest.total_seconds(), 0)
         while not stop.is_set() and (left := end - time.monotonic()) > 0:
-            if self._heard(min(left, self._step), stop):
+            if self._heard(min(left, self._step()), stop):
                 return
+
+    def _step(self) -> float:
+        if not self._database.is_sqlite:
+            return PATIENCE
+        return STEP if time.monotonic() - self._rang < 1 else CALM
 
     def _heard(self, seconds: float, stop: Any) -> bool:
         """Whether it rang within *seconds*. A database that is away does not ring; when it is back, it may have."""
@@ -72,6 +78,7 @@ class Bell:
     def _changed(self, seconds: float, stop: Any) -> bool:
         before, self._seen = self._seen, self._version()
         if before != self._seen:
+            self._rang = time.monotonic()
             return True
         stop.wait(seconds)
         return False

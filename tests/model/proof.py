@@ -21,10 +21,12 @@ QUICK = (
     Scope(Certainty.READABLE, resends=True, desk=False),
     Scope(Certainty.BLIND, works=True),
     Scope(Certainty.READABLE, parts=2, desk=False),
-    Scope(Certainty.KEYED, parts=2, recipients=True, desk=False, workers=1),
+    Scope(Certainty.KEYED, works=True, parts=2, recipients=True, desk=False, workers=1),
+    Scope(Certainty.BLIND, works=True, parts=2, recipients=True, desk=False, workers=1),
     Scope(Certainty.BLIND, parts=2, recipients=True, desk=False, verdicts=False),
 )
-WHOLE = (
+WHOLE = (  # the largest first
+    Scope(Certainty.KEYED, works=True, parts=2, recipients=True, desk=False),
     Scope(Certainty.KEYED, works=True),
     Scope(Certainty.STAGED, prepares=True, works=True),
     Scope(Certainty.READABLE),
@@ -40,6 +42,8 @@ WHOLE = (
     Scope(Certainty.KEYED, parts=2, recipients=True, desk=False),
     Scope(Certainty.READABLE, parts=2, recipients=True, desk=False),
     Scope(Certainty.BLIND, parts=2, recipients=True, desk=False),
+    Scope(Certainty.READABLE, resends=True, works=True, parts=2, recipients=True, desk=False, workers=1),
+    Scope(Certainty.BLIND, works=True, parts=2, recipients=True, desk=False),
 )
 CAUGHT: dict[Off, tuple[Scope, ...]] = {  # where it shows that a rule is missing
     Off.WRITTEN: (Scope(Certainty.READABLE), Scope(Certainty.BLIND)),

@@ -15,7 +15,8 @@ What is modelled
     One part, two parts that follow each other, or two recipients. Any number of tries, crashes and approvals.
 
 How time is modelled
-    As the order of things. A lease may end at any moment, even of a worker who is awake. Only the settle time is
+    As the order of things. A lease may end at any moment, even of a worker who is awake: as it does for one that is not
+    heard of, long before its request must have ended. Only the settle time is
     bound to anything: when it is over, no request is on its way any more, nobody who claimed before still may send
     (rule 3), and the lists show everything. That is what the spans of `Timing` and an adapter's `lag` stand for.
 
@@ -36,7 +37,7 @@ from dissem.channels.errors import NoRecipient, NotYet, Refused, Uncertain, Unre
 from dissem.models import Evidence, Held, Move, Settled, State, move
 from dissem.models.life import Impossible, Situation
 from dissem.queue.carry import Outcome
-from dissem.queue.moves import situation
+from dissem.queue.moves import situation, turns
 
 S, E = State, Evidence
 EARLY = (S.PROPOSED, S.WAITING, S.PREPARING)
@@ -232,8 +233,7 @@ class Protocol:
         to = self.target(row, evidence, tuple(seen.items()) if seen else ())
         if to is None:
             raise Impossible(f"{evidence} while {row.state}")
-        itself = row.ambiguous or evidence in (E.UNCERTAIN, E.LEASE_OVER, E.PROOFS)
-        if row.doubtful_parts and to.state in (S.UNKNOWN, S.HELD) and not itself:
+        if turns(row, evidence, to):  # type: ignore[arg-type]
             values = {**self.at_doubt(row), **values}
         if to.state is S.UNKNOWN or to.held in IN_DOUBT:
             values["ambiguous"] = True

@@ -9,8 +9,8 @@ from sqlmodel import select
 from town import START, Town
 
 from dissem.channels.adapter import Certainty
-from dissem.channels.errors import Uncertain
-from dissem.desk import schedule
+from dissem.channels.errors import NotYet, Uncertain
+from dissem.desk import schedule, verdicts
 from dissem.desk.acting import Acting
 from dissem.models import Approval, ApprovedDelivery, Delivery, Held, Part, Person, Release, State
 from dissem.queue import gate
@@ -90,3 +90,52 @@ def test_nobody_is_asked_about_a_recipient_to_whom_nothing_was_sent(town: Town, 
     assert len(town.publications(number)) == 1
     assert (town.see(number).state, town.see(number).held) == (State.HELD, Held.PART)
     assert not town.see(number).ambiguous
+
+
+def _one_lost_and_one_taken(town: Town, letters: tuple[int, Wall]) -> None:
+    """The answer for the first recipient is lost; what the second one gets is still being worked on."""
+    number, wall = letters
+    wall.lost = {"ana@a.example": Uncertain("the line dropped")}
+    wall.processes, wall.stuck = 1, NotYet("still at it")
+    town.work(3)
+    assert (town.see(number).state, town.see(number).part) == (State.PROCESSING, 2)
+
+
+def _somebody(town: Town) -> Acting:
+    with town.installation.database.read() as session:
+        return Acting(town.installation, session.get_one(Person, 1), town.clock)
+
+
+def test_a_recipient_whose_letter_never_got_through_is_asked_about_before_one_whose_answer_was_lost(
+    town: Town, letters: tuple[int, Wall]
+) -> None:
+    """Else it would count as not tried, and be sent again."""
+    number, wall = letters
+    _one_lost_and_one_taken(town, letters)
+
+    town.clock.time += timedelta(hours=4)
+    town.work(2)
+
+    assert (town.see(number).state, town.see(number).held) == (State.HELD, Held.PROCESSING)
+    assert town.see(number).part == 2
+    for address in ("https://board.example/2", "https://board.example/1"):
+        verdicts.resolve(_somebody(town), number, published=address)
+        town.work(3)
+    assert town.see(number).state is State.PUBLISHED
+    assert wall.reached == ["ana@a.example", "budi@b.example"]
+
+
+def test_what_gets_through_in_the_end_publishes_nothing_while_another_is_in_doubt(
+    town: Town, letters: tuple[int, Wall]
+) -> None:
+    number, wall = letters
+    _one_lost_and_one_taken(town, letters)
+    wall.stuck = None
+
+    town.clock.time += timedelta(minutes=1)
+    town.work()
+
+    assert (town.see(number).state, town.see(number).part) == (State.UNKNOWN, 1)
+    town.work_for(timedelta(minutes=1), 3)
+    assert (town.see(number).state, town.see(number).held) == (State.HELD, Held.UNKNOWN)
+    assert wall.reached == ["ana@a.example", "budi@b.example"]

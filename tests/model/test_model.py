@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 from explorer import explore
 from proof import CAUGHT, QUICK, counter_example, explored, failure
-from protocol import ACTS, EVENTS, Off, Protocol, Scope
+from protocol import ACTS, EVENTS, Doing, Off, Protocol, Scope
 from test_life import ALL, chosen
 
 from dissem.channels.adapter import Certainty
@@ -23,7 +23,7 @@ ONE_WORKER = (  # small ones that have everything between them
     Scope(Certainty.BLIND, works=True, workers=1),
     Scope(Certainty.STAGED, prepares=True, parts=2, workers=1),
     Scope(Certainty.KEYED, works=True, parts=2, desk=False, workers=1),
-    Scope(Certainty.KEYED, parts=2, recipients=True, desk=False, workers=1),
+    Scope(Certainty.KEYED, works=True, parts=2, recipients=True, desk=False, workers=1),
 )
 NEVER = {  # evidence that never comes while all rules are kept, or that the model knows nothing of
     E.PROOFS: "nothing is public twice",
@@ -99,6 +99,16 @@ def _everything() -> tuple[set[str], set[tuple[State, Evidence, Situation]]]:
         happened |= explore(protocol.start(), protocol.steps, lambda _: None).names.keys()
         questions |= protocol.situations
     return happened, questions
+
+
+def test_a_lease_may_end_while_its_worker_is_awake_and_sending() -> None:
+    """So it may be ended early, as that of somebody who is not heard of."""
+    protocol = Protocol(Scope(Certainty.READABLE, workers=1))
+
+    found = explore(protocol.start(), protocol.steps, lambda _: None)
+
+    overtaken = [world for world in found.states if world.row.state is S.UNKNOWN and not world.row.settled]
+    assert {w.doing for world in overtaken for w in world.workers if not w.mine} >= {Doing.CLAIMED, Doing.SENT}
 
 
 def test_everything_that_can_happen_does() -> None:

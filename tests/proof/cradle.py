@@ -12,7 +12,10 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from dissem.store.installation import Installation
 
 HERE = Path(__file__).parent
 FULL = 0  # no signal: the disk is full
@@ -138,7 +141,9 @@ def _live(
             )
         i18n.language.set("en")
         installation, owner = Installation.open(home), new_owner()
-        engine = Threads(installation, owner, carrier=Carrier(installation, reached=Death(point, time, signal)))
+        engine = Threads(
+            installation, owner, carrier=Carrier(installation, reached=Death(point, time, signal, installation))
+        )
         leave(run(installation, until_idle=until_idle, engine=engine, owner=owner))
     except BaseException:  # noqa: BLE001 - whatever it is, this process must not go on as its parent
         import traceback
@@ -150,20 +155,37 @@ def _live(
 class Death:
     """Waits at a point."""
 
-    def __init__(self, point: str, time: int, number: int) -> None:
+    def __init__(self, point: str, time: int, number: int, installation: "Installation") -> None:
         self.point, self.left, self.number = point, time, number
+        self.database = installation.database
         self._lock = threading.Lock()
 
     def __call__(self, point: str) -> None:
         if point != self.point:
             return
-        with self._lock:
+        with self._lock:  # not longer: the one that writes may come here, too
             self.left -= 1
-            if self.left == 0 and self.number != FULL:
-                signal.pthread_kill(threading.get_ident(), self.number)  # this thread takes no further step
-            elif self.left == 0:
-                os.environ["DISSEM_FULL"] = "yes"
-                threading.Timer(WHILE, os.environ.pop, ["DISSEM_FULL"]).start()
+            now = self.left == 0
+        if now and self.number != FULL:
+            signal.pthread_kill(threading.get_ident(), self.number)  # this thread takes no further step
+        elif now:
+            os.environ["DISSEM_FULL"] = "yes"
+            threading.Timer(WHILE, os.environ.pop, ["DISSEM_FULL"]).start()
+            self._tries()
+
+    def _tries(self) -> None:
+        """Says in the log that the disk is full, if it is: the daemon itself may have nothing to write meanwhile."""
+        import logging
+
+        from sqlalchemy import text
+
+        from dissem.errors import DissemError
+
+        try:
+            with self.database.write() as session:
+                session.execute(text("CREATE TABLE tried (id INTEGER)"))
+        except DissemError as error:
+            logging.getLogger("cradle").error("it was noticed that the disk is full: %s", error)
 
 
 if __name__ == "__main__":

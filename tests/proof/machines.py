@@ -23,12 +23,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a program, pytest does not do it
 
-import readable
 from relay import Relay, relaying
 from sqlalchemy import func, make_url, text
 from sqlmodel import select
 
-from benchmarks import city
+from benchmarks import city, readable
 from dissem.models import Attempt, Daemon, Delivery, Evidence, State
 from dissem.store.bell import ring
 from dissem.store.installation import Installation
@@ -166,7 +165,10 @@ def _group(engine: str, scope: Scope, installation: Installation, platform: read
         relaying(f"{server.query['host']}/.s.PGSQL.5432") as database,
         relaying(f"127.0.0.1:{platform.port}") as line,
     ):
-        options = {"options": f"-c idle_in_transaction_session_timeout={scope.patience}s"}
+        # A relay that is silent still answers for its machine, so that PostgreSQL does not miss it by TCP; and a batch
+        # that breaks off in the middle is no transaction that is idle.
+        idle, broken_off = scope.patience, 3 * scope.patience
+        options = {"options": f"-c idle_in_transaction_session_timeout={idle}s -c transaction_timeout={broken_off}s"}
         url = server.set(host="127.0.0.1", port=database.port, query=options).render_as_string(hide_password=False)
         words = (installation.home, url, engine, scope.senders, scope.patience, platform.port, line.port)
         command = [sys.executable, str(Path(__file__).with_name("group.py")), *map(str, words)]

@@ -42,6 +42,7 @@ from dissem.desk.draft import Draft
 from dissem.errors import DissemError
 from dissem.models import (
     Approval,
+    Daemon,
     Delivery,
     Part,
     Person,
@@ -83,6 +84,7 @@ WHEN = st.sampled_from(("fails", "fails_after", "find_fails"))
 RECIPIENTS = st.sampled_from(("ana@a.example", "budi@b.example"))
 NAMES = st.sampled_from(("website", "page", "press"))
 WORKERS = st.sampled_from((0, 1))
+OWNERS = st.sets(st.sampled_from(("worker-0", "worker-1", "somebody else")), min_size=1)
 
 
 class Death(BaseException):
@@ -268,6 +270,14 @@ class CityHall(RuleBasedStateMachine):
     @rule()
     def sweeps(self) -> None:
         sweep(self.installation.database, self.timing, now=self.clock())
+
+    @rule(owners=OWNERS)
+    def are_heard(self, owners: set[str]) -> None:
+        """The others may be silent for so long that they are taken for dead, awake or not."""
+        now = self.clock()
+        with self.installation.database.write() as session:
+            for owner in owners:
+                session.merge(Daemon(owner=owner, host="here", pid=1, started=now, beat=now))
 
     # Workers
 

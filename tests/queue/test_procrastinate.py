@@ -369,12 +369,10 @@ def ears(town: Town) -> Iterator[Callable[[timedelta], float]]:
     made.close()
 
 
-def test_a_ring_wakes_at_once_but_not_more_often_than_every_few_milliseconds(
-    ears: Callable[..., float],
-) -> None:
+def test_a_ring_wakes_at_once(ears: Callable[..., float]) -> None:
     hour = timedelta(hours=1)
     ears(timedelta(0))
 
     waited = [ears(hour, ring=True) for _ in range(5)]
 
-    assert all(lent.SPACING * 0.9 <= one < 10 for one in waited)
+    assert all(one < 10 for one in waited)

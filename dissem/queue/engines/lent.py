@@ -12,7 +12,6 @@ from dissem.store.bell import Bell
 from dissem.store.database import Database
 
 SILENT = 30.0  # seconds: an engine that has not asked for its lanes for so long is stuck, and gets them no longer
-SPACING = 0.02  # seconds between two looks at the database while there is much to do
 STEP = 0.25  # seconds: a stop is noticed that late
 LISTENS = timedelta(seconds=1)
 
@@ -77,14 +76,13 @@ class Lanes:
 
 
 class Ears:
-    """Hears the database's bell, and a ring of our own. It rings no sooner than `SPACING` after it rang."""
+    """Hears the database's bell, and a ring of our own."""
 
     def __init__(self, database: Database) -> None:
         self._bell = Bell(database)
         self._rung = threading.Event()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
-        self._last = 0.0
 
     def ring(self) -> None:
         self._rung.set()
@@ -98,10 +96,7 @@ class Ears:
         while not stop.is_set() and (left := end - time.monotonic()) > 0:
             if self._rung.wait(min(left, STEP)):
                 break
-        if (rest := self._last + SPACING - time.monotonic()) > 0:
-            stop.wait(rest)
         self._rung.clear()
-        self._last = time.monotonic()
 
     def _listen(self) -> None:
         while not self._closing.is_set():

@@ -56,7 +56,7 @@ class Procrastinate(Threads):
     def _bell(self) -> Ears:
         return self._ears
 
-    def _take(self, now: datetime) -> int:
+    def _take(self, now: datetime) -> bool:
         if self._seen is None or abs(now - self._seen) >= SHARED:
             require_media(self.installation)
             self._seen = now
@@ -68,17 +68,17 @@ class Procrastinate(Threads):
         channels: Mapping[int, str],
         blocked: Collection[int],
         among: Sequence[due.Head] | None = None,
-    ) -> int:
+    ) -> bool:
         # In this order: what is written, or lent, after the look at the queue must not seem to have nothing due.
         lent, sending = self._lanes.lent(), self._in_hand()
         with self.database.read() as session:
             found = due.heads(session, now, CALLED // 2, blocked, ())
         self._jobs.call(self._to_call(found, channels, lent, sending))
-        taken = super()._send(now, channels, blocked, [head for head in found if head.channel in lent])
+        more = super()._send(now, channels, blocked, [head for head in found if head.channel in lent])
         self._lanes.use(self._in_hand())
         waiting = {head.channel for head in found}
         self._lanes.give_back((lent - sending - waiting) | self._lanes.unused(UNUSED))
-        return taken
+        return more
 
     def _to_call(
         self, found: Sequence[due.Head], channels: Mapping[int, str], lent: Collection[int], sending: Collection[int]

@@ -15,6 +15,8 @@ from dissem.queue.recorder import Recorder
 
 log = logging.getLogger(__name__)
 
+FIRST = 8
+
 
 class Senders:
     """A pool that knows what it has in hand, from the claim until the outcome is written."""
@@ -27,7 +29,8 @@ class Senders:
         self._sending: Counter[str] = Counter()  # by host
         self._in_hand: dict[int, Claimed] = {}  # by delivery id, until it is written
         self._most: int | None = None  # posts on the wire to one host
-        self._change = threading.Condition()
+        lock = threading.Lock()
+        self._change, self._room = threading.Condition(lock), threading.Condition(lock)
         self._threads: list[threading.Thread] = []
         self._closing = False
 
@@ -41,10 +44,23 @@ class Senders:
 
     @property
     def room(self) -> int:
-        """How many more to claim: as many as are on the wire may wait. None while enough of them do."""
+        """How many more to claim: as many as are on the wire may wait. None while enough of them do, and of a burst
+        a few first, which leave while the others are claimed."""
         with self._change:
-            enough = len(self._waiting) > self.size // 2
-            return 0 if enough else 2 * self.size - len(self._waiting) - self._sending.total()
+            if not self._waiting and not self._sending.total():
+                return min(FIRST, 2 * self.size)
+            return 0 if self._has_enough() else 2 * self.size - len(self._waiting) - self._sending.total()
+
+    def await_room(self, seconds: float) -> bool:
+        """Wait until there is room, at most so long; answers whether there was none at first."""
+        with self._change:
+            if not self._has_enough():
+                return False
+            self._room.wait_for(lambda: not self._has_enough(), seconds)
+            return True
+
+    def _has_enough(self) -> bool:
+        return len(self._waiting) > self.size // 2
 
     def in_hand(self) -> list[Claimed]:
         with self._change:
@@ -101,6 +117,7 @@ class Senders:
                 for place, claimed in enumerate(self._waiting):
                     if self._left(claimed.channel.host) > 0:
                         self._sending[claimed.channel.host] += 1
+                        self._room.notify()
                         return self._waiting.pop(place)
                 self._change.wait()
             return None

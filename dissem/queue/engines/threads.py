@@ -7,12 +7,13 @@ import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Event, Lock
 
 from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlmodel import select
+from sqlmodel import col, select
 
 from dissem import clock
 from dissem.channels.adapter import Certainty
@@ -33,6 +34,8 @@ from dissem.store.installation import Installation
 log = logging.getLogger(__name__)
 
 LONGEST = timedelta(seconds=1)  # between two looks, whatever is due: lets leases and late releases be seen
+CALM = timedelta(seconds=5)  # the same while nothing is in hand or due: every look costs, and the bell wakes us
+SPACING = 0.02  # seconds between two turns: what comes in quick succession is taken together
 BUSY = timedelta(seconds=0.25)  # when something is due whose lane is not free
 AHEAD = timedelta(seconds=60)  # `until_idle` waits for what is due this soon
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -68,15 +71,30 @@ class Threads(Engine):
 
     def run(self, stop: Event, *, until_idle: bool = False, tick: Tick = lambda now: None) -> None:
         bell = self._bell()
+        self._rehearse()
         try:
             while not stop.is_set():
+                next_turn = time.monotonic() + SPACING
                 rest = self._turn(tick)
                 if until_idle and rest and self._idle():
                     return
+                if self._senders.await_room(min(rest, BUSY).total_seconds()):
+                    continue
                 bell.wait(rest, stop)
+                if rest and (early := next_turn - time.monotonic()) > 0:
+                    stop.wait(early)
         finally:
             bell.close()
             self._finish()
+
+    def _rehearse(self) -> None:
+        """What the first post would have to wait for: statements that are not built yet, code that is not loaded."""
+        with suppress(*_AWAY):  # the first turn says so
+            self.claims.rehearse(self.now())
+            with self.database.read() as session:
+                channel = session.exec(select(Channel).where(col(Channel.account).is_not(None)).limit(1)).first()
+            if channel:
+                self.installation.adapters.of(channel)
 
     def _bell(self) -> Waking:
         """What wakes this loop."""
@@ -87,28 +105,29 @@ class Threads(Engine):
         now = self.now()
         try:
             self._renew(now)  # first: what is in our hand must not be swept because we could not look for a while
-            taken = self._sweep(now) + self._take(now)
+            self._sweep(now)
+            more = self._take(now)
             tick(now)
-            return timedelta(0) if taken else self._pause(now)
+            return timedelta(0) if more else self._pause(now)
         except _AWAY as error:  # nothing was claimed, or its lease will end: nothing is lost
             log.error("cannot look for work: %s", _said(error))
             return LONGEST
 
-    def _sweep(self, now: datetime) -> int:
-        if self._swept and abs(now - self._swept) < LONGEST:  # also after the clock was set back
-            return 0
-        self._swept = now
-        return claiming.sweep(self.database, self.installation.config.timing, now=now)
+    def _sweep(self, now: datetime) -> None:
+        if self._swept is None or abs(now - self._swept) >= LONGEST:  # also after the clock was set back
+            self._swept = now
+            claiming.sweep(self.database, self.installation.config.timing, now=now)
 
-    def _take(self, now: datetime) -> int:
-        """Claim what the pools have room for, and hand it to them."""
+    def _take(self, now: datetime) -> bool:
+        """Claim what the pools have room for, and hand it to them; answers whether there may be more to send at once.
+        Whatever gets free later is written down, and what is written rings."""
         channels = self._channels(now)
         self._senders.share({host for host in channels.values() if host})
         blocked = self.carrier.breakers.blocked(channels.items())
         for number in self.carrier.breakers.to_probe(channels.items(), now):
             self._lookups.submit(partial(self._probe, number, channels[number]))
         self.carrier.reached(Point.BEFORE_CLAIM)
-        sending = self._send(now, channels, blocked)
+        more = self._send(now, channels, blocked)
         uploading = self.claims.preparing(now=now, limit=self._uploads.free, blocked=blocked)
         if uploading:
             self.carrier.reached(Point.CLAIMED_TO_PREPARE)
@@ -119,7 +138,7 @@ class Threads(Engine):
             self.carrier.reached(Point.CLAIMED_TO_LOOK)
         for claimed in looking:
             self._lookups.carry(partial(reconcile.look, self.carrier), claimed)
-        return sending + len(uploading) + len(looking)
+        return more
 
     def _send(
         self,
@@ -127,11 +146,13 @@ class Threads(Engine):
         channels: Mapping[int, str],
         blocked: Collection[int],
         among: Sequence[due.Head] | None = None,
-    ) -> int:
-        """Claim what the senders have room for, of all that is due or *among* these; answers how many they got."""
+    ) -> bool:
+        """Claim what the senders have room for, of all that is due or *among* these; answers whether they got all they
+        have room for, so that there may be more."""
+        room = self._senders.room
         sending = self.claims.publishing(
             now=now,
-            limit=self._senders.room,
+            limit=room,
             ready=self._senders.free,
             blocked=blocked,
             room=self._room(channels),
@@ -141,7 +162,7 @@ class Threads(Engine):
         if sending:
             self.carrier.reached(Point.CLAIMED_TO_PUBLISH)
         self._senders.take(sending)
-        return len(sending)
+        return 0 < room <= len(sending)
 
     def _channels(self, now: datetime) -> dict[int, str]:
         """Hosts by channel id, as they were a moment ago at most."""
@@ -193,17 +214,20 @@ class Threads(Engine):
             overdue = nearest is not None and nearest <= now
             coming = due.next_moment(session, now) if overdue else nearest
         moments = [m for m in (coming, self.carrier.breakers.next_probe()) if m]
-        longest = BUSY if overdue else LONGEST
+        longest = BUSY if overdue else LONGEST if self._has_in_hand() else CALM
         return min([longest, *(max(m - now, timedelta(0)) for m in moments)]) or BUSY
 
     def _idle(self) -> bool:
-        if any(pool.in_hand() for pool in (self._senders, self._uploads, self._lookups)):
+        if self._has_in_hand():
             return False
         try:
             with self.database.read() as session:
                 return not due.busy_until(session, self.now() + AHEAD)
         except _AWAY:  # the next turn says so
             return False
+
+    def _has_in_hand(self) -> bool:
+        return any(pool.in_hand() for pool in (self._senders, self._uploads, self._lookups))
 
     def _finish(self) -> None:
         """Wait for what is in hand, all pools together no longer than `GRACE`."""

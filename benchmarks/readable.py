@@ -1,7 +1,7 @@
-"""A fast stand-in of Mastodon that can be read back: every status that arrived is there, twice if it came twice.
+"""A stand-in of Mastodon that can be read back: every status that arrived is there, twice if it came twice.
 
 It ignores keys, as some servers do, so that nothing but dissem keeps a post from being there twice. Statuses are those
-of `benchmarks.city`: their key says which channel they belong to. `python tests/proof/readable.py CHANNELS DELAY`.
+of `benchmarks.city`: their key says which channel they belong to. `python -m benchmarks.readable CHANNELS DELAY`.
 """
 
 import asyncio
@@ -14,14 +14,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 from benchmarks.platform import Conversation
 
+ROOT = Path(__file__).parents[1]
 PAGE = 40
 _LISTING = re.compile(rb"GET /api/v1/accounts/(\d+)/statuses\?(?:\S*max_id=(\d+))?")
+_ACCOUNT = {"id": "1", "username": "padang", "display_name": "Padang", "url": "http://127.0.0.1/@padang"}
 
 
 class Readable(Conversation):
@@ -39,14 +42,14 @@ class Readable(Conversation):
             self.write(json.dumps(self.listed(int(listing[1]), before)).encode())
         elif head.startswith((b"GET /log", b"POST")):
             super().answer(head, headers)
-        else:
-            self.write(b"{}")
+        else:  # who am I, and what may I: a platform that answers works
+            self.write(json.dumps({**_ACCOUNT, "configuration": {}}).encode())
 
     def listed(self, account: int, before: int) -> list[dict[str, Any]]:
         """The newest statuses of *account*, those that came before the status of that number."""
-        known = enumerate(self.log[: before - 1], start=1)
-        ours = [self.status(n, *one) for n, one in known if channel_of(one[1], self.channels) == account]
-        return ours[::-1][:PAGE]
+        newest = ((number, *self.log[number - 1]) for number in range(before - 1, 0, -1))
+        ours = (self.status(*one) for one in newest if channel_of(one[2], self.channels) == account)
+        return list(islice(ours, PAGE))
 
     def status(self, number: int, moment: float, key: str) -> dict[str, Any]:
         return {
@@ -89,10 +92,10 @@ class Platform:
 
 
 @contextmanager
-def running(channels: int, delay: float) -> Iterator[Platform]:
-    """The platform, answering after *delay* seconds."""
-    command = [sys.executable, str(Path(__file__)), str(channels), str(delay)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def running(channels: int, delay: float, module: str = "benchmarks.readable") -> Iterator[Platform]:
+    """The platform of *module*, answering after *delay* seconds."""
+    command = [sys.executable, "-m", module, str(channels), str(delay)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stdout
     try:
         yield Platform(int(process.stdout.readline()))
@@ -106,8 +109,7 @@ async def serve(channels: int, delay: float) -> None:
     log: list[tuple[float, str]] = []
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Readable(delay, log, channels), "127.0.0.1", 0, backlog=1024)
-    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
-    sys.stdout.flush()
+    print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
