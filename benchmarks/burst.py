@@ -4,6 +4,7 @@
 contestants, each a process of its own; `measure` runs them in turn in the same round.
 """
 
+import gc
 import json
 import resource
 import subprocess
@@ -51,7 +52,7 @@ def measure(kind: str, posts: int, delay: float) -> Burst:
             bare = _run("limit", str(SENDERS), str(posts), *fast.urls)
         with platform.running(delay) as fast:
             home = Path(folder) / "home"
-            due = datetime.now(UTC) + timedelta(seconds=_filling(posts) + LEAD)
+            due = datetime.now(UTC) + timedelta(seconds=city.filling(posts) + LEAD)
             installation = city.installed(home, url, SENDERS)
             city.fill(installation, fast.urls, CHANNELS, [due] * posts)
             installation.close()
@@ -68,11 +69,6 @@ def measure(kind: str, posts: int, delay: float) -> Burst:
         peak=ours["peak"],
         cpu=ours["cpu"] / bare["cpu"],
     )
-
-
-def _filling(posts: int) -> float:
-    """Seconds that filling the queue may take."""
-    return 3 + posts / 400
 
 
 def _run(*arguments: str) -> dict[str, Any]:
@@ -109,6 +105,7 @@ def dissem(home: Path, url: str, senders: int, due: float) -> dict[str, float]:
     from dissem.queue.engines.threads import Threads
 
     installation = city.installed(home, url, senders)
+    gc.freeze()  # as the daemon does
     Threads(installation, "benchmark").run(Event(), until_idle=True)
     published, last = _outcome(installation)
     installation.close()

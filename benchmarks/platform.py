@@ -11,11 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.request import urlopen
 
 PROCESSES = 2
+PIPED = 100  # requests that the measurement of the ceiling writes at once
 
 
 class Conversation(asyncio.Protocol):
@@ -92,7 +94,28 @@ def running(delay: float) -> Iterator[Platform]:
     finally:
         for process in started:
             process.kill()
-            process.wait()
+            process.communicate()
+
+
+def ceiling(posts: int = 20_000) -> float:
+    """Posts a second that it takes from a client that costs next to nothing: all are written before any is read."""
+    body = b'{"status": "Jembatan ditutup Minggu pagi.", "visibility": "public", "language": "id"}'
+    head = f"POST /api/v1/statuses HTTP/1.1\r\nHost: a\r\nIdempotency-Key: k\r\nContent-Length: {len(body)}\r\n\r\n"
+    share = posts // PROCESSES
+    with running(0) as platform, ThreadPoolExecutor(PROCESSES) as pool:
+        began = time.perf_counter()
+        list(pool.map(lambda url: _flood(url, (head.encode() + body) * PIPED, share // PIPED), platform.urls))
+        return share * PROCESSES / (time.perf_counter() - began)
+
+
+def _flood(url: str, requests: bytes, times: int) -> None:
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as line:
+        for _ in range(times):
+            line.sendall(requests)
+            got = b""
+            while got.count(b"HTTP/1.1 200") < PIPED:
+                got += line.recv(65536)
 
 
 def _free_port() -> int:

@@ -1,4 +1,4 @@
-"""`make bench`: what a command costs, against `python -c pass` in the same rounds."""
+"""What a command costs, against `python -c pass` in the same rounds."""
 
 import os
 import subprocess
@@ -46,23 +46,13 @@ def installed(home: Path) -> dict[str, str]:
     return {**bare, "DISSEM_TOKEN": token}
 
 
-def main() -> int:
-    """Print the table; the exit status says whether every goal was met."""
+def measure(rounds: int = ROUNDS) -> dict[str, float]:
+    """The median ratio of each of `GOALS`."""
     with tempfile.TemporaryDirectory() as folder:
         environment = installed(Path(folder) / "home")
-        rounds: dict[str, list[float]] = {name: [] for name in GOALS}
-        for _ in range(ROUNDS + 1):
+        ratios: dict[str, list[float]] = {name: [] for name in GOALS}
+        for _ in range(rounds + 1):
             bare = cpu([sys.executable, "-c", "pass"], environment)
             for name, (arguments, _goal) in GOALS.items():
-                rounds[name].append(cpu([sys.executable, "-c", MAIN, *arguments], environment) / bare)
-    missed = 0
-    print(f"CPU as a multiple of `python -c pass`, median of {ROUNDS} rounds (least – most)")
-    for name, (_, goal) in GOALS.items():
-        ratios = sorted(rounds[name][1:])  # the first round fills the caches
-        missed += median(ratios) > goal
-        print(f"{name:24} {median(ratios):5.1f} ({ratios[0]:.1f} – {ratios[-1]:.1f})   goal ≤ {goal:g}")
-    return min(missed, 1)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+                ratios[name].append(cpu([sys.executable, "-c", MAIN, *arguments], environment) / bare)
+    return {name: median(found[1:]) for name, found in ratios.items()}  # the first round fills the caches

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy import ColumnElement, CompoundSelect, union_all
 from sqlmodel import Session, col, select
 
 from dissem import clock
@@ -16,10 +17,10 @@ from dissem.i18n import moment
 from dissem.models import Channel, Delivery, Evidence, Release, State
 from dissem.queue import quotas
 from dissem.queue.claims import stopped_halfway
-from dissem.queue.due import IN_HAND
 from dissem.queue.moves import advance
 
 ENDED = (State.CANCELLED, State.MISSED, State.REFUSED)
+UNFINISHED = (*EARLY, State.PUBLISHING, State.PROCESSING, State.UNKNOWN, State.HELD)
 
 
 def schedule(acting: Acting, number: int, names: Sequence[str], at: datetime) -> list[tuple[Delivery, Channel]]:
@@ -137,18 +138,31 @@ def queue(
 ) -> Sequence[tuple[Delivery, Channel, Release]]:
     """Deliveries the person may see, the next ones first; without *states* those that are not over."""
     person = acting.somebody
-    query = (
-        select(Delivery, Channel, Release)
-        .join(Channel, col(Channel.id) == Delivery.channel_id)
-        .join(Release, col(Release.id) == Delivery.release_id)
-        .where(col(Delivery.state).in_(states or (*EARLY, *IN_HAND, State.PROCESSING, State.UNKNOWN, State.HELD)))
-        .order_by(col(Delivery.due), col(Delivery.id))
-        .limit(limit)
-    )
+    asked: list[ColumnElement[bool]] = []
     if not allow(person, Action.SEE, None):
         acting.require(Action.SEE, person.agency)
-        query = query.where(Release.agency == person.agency)
+        asked.append(_of_agency(person.agency))
     with acting.installation.database.read() as session:
         if names:
-            query = query.where(col(Channel.id).in_([known(session, name).id for name in names]))
+            asked.append(col(Delivery.channel_id).in_([known(session, name).id for name in names]))
+        query = (
+            select(Delivery, Channel, Release)
+            .join(Channel, col(Channel.id) == Delivery.channel_id)
+            .join(Release, col(Release.id) == Delivery.release_id)
+            .where(col(Delivery.id).in_(_nearest(states or UNFINISHED, asked, limit)))
+            .order_by(col(Delivery.due), col(Delivery.id))
+            .limit(limit)
+        )
         return session.exec(query).all()
+
+
+def _nearest(states: Sequence[State], asked: Sequence[ColumnElement[bool]], limit: int) -> CompoundSelect[int]:
+    """Ids among which are the next *limit* of all that is *asked* for: so many of each state, as the index has them in
+    order. To sort all states together would read a full queue from end to end."""
+    next_ones = select(Delivery.id).where(*asked).order_by(col(Delivery.due), col(Delivery.id)).limit(limit)
+    return union_all(*(select(next_ones.where(Delivery.state == state).subquery().c.id) for state in states))
+
+
+def _of_agency(agency: str | None) -> ColumnElement[bool]:
+    """Asked of one delivery after the other, so that they are still read in order."""
+    return select(Release.id).where(Release.id == Delivery.release_id, Release.agency == agency).exists()
