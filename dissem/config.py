@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 
 from dissem import clock
 from dissem.errors import DissemError, NotFound, WrongInput
@@ -141,6 +141,41 @@ class EngagementSection(Section):
     )
 
 
+def _mail_address(value: Any) -> Any:
+    from dissem.channels.mail_addresses import Mailbox  # costs start-up time, and few files have addresses
+
+    try:
+        return str(Mailbox.of(value)) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError(_("It is not an address such as Name <name@example.go.id>.")) from None
+
+
+Addresses = tuple[Annotated[str, BeforeValidator(_mail_address)], ...]
+
+
+class ReportSection(Section):
+    """Who gets the weekly report beside the folder. It leaves by channels that are there already."""
+
+    mail_channel: str = Field("", description="e-mail channel whose server and sender are used, never its recipients")
+    mayor: Addresses = Field((), description="addresses that get one page in the mail, and the report as PDF")
+    heads: Addresses = Field((), description="addresses that get the report as PDF")
+    archive: Addresses = Field((), description="addresses that get the tables as XLSX")
+    telegram_channel: str = Field("", description="Telegram channel whose bot tells a chat of staff")
+    telegram_chat: str = Field("", description="that chat, which must not be public: a number such as -1001234567890")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "ReportSection":
+        everybody = [*self.mayor, *self.heads, *self.archive]
+        if everybody and not self.mail_channel:
+            raise ValueError(_("Name the channel that mails the report: mail_channel."))
+        if bool(self.telegram_channel) != bool(self.telegram_chat):
+            raise ValueError(_("Name both, telegram_channel and telegram_chat, or neither."))
+        addresses = {one.rpartition("<")[2].rstrip(">").casefold() for one in everybody}
+        if len(addresses) < len(everybody):
+            raise ValueError(_("An address stands there twice; each reader gets one mail."))
+        return self
+
+
 class AppKeys(Section):
     """The city's app at one platform, by which people log in to their channels. Its secret stands elsewhere."""
 
@@ -183,6 +218,7 @@ class Config(BaseModel):
     windows: Windows = Windows()
     timing: Timing = Timing()
     engagement: EngagementSection = EngagementSection()
+    report: ReportSection = ReportSection()
     apps: Apps = Apps()
 
 

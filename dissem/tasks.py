@@ -141,18 +141,25 @@ class WeeklyOptions(Options):
     week: str = Field("last", pattern=r"^(this|last|20\d\d-W\d\d)$", description="last, this or one like 2026-W47")
     format: tuple[Format, ...] = Field(("html", "json", "text"), min_length=1, description="forms to write")
     folder: Annotated[str, AfterValidator(_inside)] = Field("reports", description="inside the installation's folder")
+    make: bool = Field(True, description="false: make nothing, only send what could not be sent before")
 
 
 @task(WeeklyOptions)
 def report_weekly(installation: Installation, options: WeeklyOptions, *, now: datetime, planned: datetime) -> Detail:
-    """Write the report of the week, one file a form, named by the week.
+    """Write the report of the week, one file a form, named by the week; then send it to those who have not got it, and
+    what is left of earlier weeks. Whom it did not reach is why it failed.
 
     `last` and `this` are seen from *planned*: a report that was due on Monday and is made up for on Thursday, or a
     week later, is of the week that was meant.
     """
+    from dissem.reports import sending
     from dissem.reports.render import render
     from dissem.reports.weekly import of_week
 
+    if not options.make:
+        left = sending.send_waiting(installation, now=now)
+        left.require()
+        return {"sent": left.sent}
     report = of_week(installation, options.week, planned=planned, now=now)
     folder = installation.home / options.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -161,7 +168,9 @@ def report_weekly(installation: Installation, options: WeeklyOptions, *, now: da
         file = folder / f"{report.week}.{_ENDINGS.get(form, form)}"
         _replace(file, render(report, form))
         written.append(str(file.relative_to(installation.home)))
-    return {"week": report.week, "files": written}
+    posted = sending.post(installation, report, now=now)
+    posted.require()
+    return {"week": report.week, "files": written, "sent": posted.sent}
 
 
 def _replace(file: Path, content: str | bytes) -> None:

@@ -623,7 +623,8 @@ def test_the_weekly_report_is_of_the_week_before_its_plan_and_can_be_written_aga
     done = tasks.task_named("report.weekly")(installation, options, now=late, planned=MONDAY)
     again = tasks.task_named("report.weekly")(installation, options, now=late, planned=MONDAY)
 
-    assert done == again == {"week": "2026-W47", "files": [f"reports/2026-W47.{e}" for e in ("html", "json", "txt")]}
+    files = [f"reports/2026-W47.{ending}" for ending in ("html", "json", "txt")]
+    assert done == again == {"week": "2026-W47", "files": files, "sent": []}
     assert sorted(file.name for file in (installation.home / "reports").iterdir()) == [
         "2026-W47.html",
         "2026-W47.json",

@@ -143,6 +143,14 @@ class Telegram(Adapter):
         messages = [int(message) for message in (receipt.id, *receipt.also)]
         self._call("deleteMessages", {"chat_id": self.settings.chat, "message_ids": messages})
 
+    def tell(self, chat: str, text: str, document: tuple[str, IO[bytes], str]) -> Receipt:
+        """A file with *text* below it, for a chat of staff, as one message; Refused where the public could read it."""
+        about = self._call("getChat", {"chat_id": chat})
+        if about.get("username") or about.get("type") == "channel" or str(about["id"]) == self.account:
+            raise Refused("The chat {chat} is public.", hint="Name a private group of staff.", chat=chat)
+        values = {"chat_id": str(about["id"]), "caption": text}
+        return _receipt(self._call("sendDocument", values, files={"document": document}, irrevocable=True))
+
     def _send_file(self, attachment: Attachment, file: File, values: Mapping[str, Any], **options: Any) -> Any:
         """One photo or video as a message; *file*: its id, or what to upload."""
         kind = _kind(attachment)

@@ -68,6 +68,7 @@ def ailments(installation: Installation, *, now: datetime) -> list[DissemError]:
             yield from _channels(session, one)
             yield from _endings(session, one, now)
             yield from _job_runs(session, one)
+            yield from _reports(session, one, now)
             yield from foreign.ailments(session)
 
     return [*ground, *_found(kept, on=installation)]
@@ -375,3 +376,11 @@ def _job_runs(session: Session, installation: Installation) -> Ailments:
                 when=i18n.moment(run.started, installation.zone),
                 why=told(run.detail),
             )
+
+
+def _reports(session: Session, installation: Installation, now: datetime) -> Ailments:
+    from dissem.reports import sending  # with all forms of the report, which is much to load for one question
+
+    yield from sending.unreached(session, installation, now)
+    if _opens(installation):
+        yield from sending.closed(installation)

@@ -11,10 +11,20 @@ from dissem.models.delivery import (
     Settled,
     Suppression,
 )
-from dissem.models.engagement import AccountDay, Engagement, EngagementDay, ForeignPost, Reading
+from dissem.models.engagement import (
+    AccountDay,
+    Engagement,
+    EngagementDay,
+    EngagementHour,
+    EngagementPeriod,
+    ForeignPost,
+    Reading,
+    ReleasePeriod,
+)
 from dissem.models.life import Evidence, Held, Move, Situation, State, move
 from dissem.models.people import Agency, Person, Role
 from dissem.models.release import Approval, Kind, Media, Release, ReleaseMedia, ReleaseState, Shape
+from dissem.models.report import CopyState, ReportCopy
 from dissem.models.runs import Daemon, JobRun
 
 __all__ = [
@@ -26,10 +36,13 @@ __all__ = [
     "AuditEntry",
     "Channel",
     "ChannelState",
+    "CopyState",
     "Daemon",
     "Delivery",
     "Engagement",
     "EngagementDay",
+    "EngagementHour",
+    "EngagementPeriod",
     "Evidence",
     "ForeignPost",
     "Held",
@@ -43,7 +56,9 @@ __all__ = [
     "Reading",
     "Release",
     "ReleaseMedia",
+    "ReleasePeriod",
     "ReleaseState",
+    "ReportCopy",
     "Role",
     "Settled",
     "Shape",

@@ -54,9 +54,12 @@ class Delivery(SQLModel, table=True):
         ),
         Index("delivery_follows", "follows", sqlite_where=text("follows IS NOT NULL")),
         Index("delivery_state_since", "state", "since"),
+        Index("delivery_state_due", "state", "due"),
         Index("delivery_leased", "lease_until", sqlite_where=text("state IN ('preparing', 'publishing')")),
         Index("delivery_doubtful", "next_at", sqlite_where=text("state IN ('processing', 'unknown')")),
         Index("delivery_urgent", "next_at", sqlite_where=text("state = 'waiting' AND urgent")),
+        # with the release, so that the report counts the weeks before without reading a row
+        Index("delivery_published", "published", "release_id", sqlite_where=text("published IS NOT NULL")),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -89,7 +92,7 @@ class Delivery(SQLModel, table=True):
     absences: int = 0  # times the part was looked for completely and not there
     since: datetime  # when it came into this state
     reason: dict[str, Any] | None = Field(default=None, sa_column=document(nullable=True))
-    published: datetime | None = Field(default=None, index=True)  # when its last part became public
+    published: datetime | None = None  # when its last part became public
 
 
 class Settled(StrEnum):
@@ -121,7 +124,10 @@ class Part(SQLModel, table=True):
 class Attempt(SQLModel, table=True):
     """One irrevocable request, written down before it leaves; *outcome* closes it. Append-only but for its closing."""
 
-    __table_args__ = (UniqueConstraint("part_id", "number", name="attempt_number"),)
+    __table_args__ = (
+        UniqueConstraint("part_id", "number", name="attempt_number"),
+        Index("attempt_lost", "started", sqlite_where=text("outcome IN ('uncertain', 'lease over')")),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     part_id: int = Field(foreign_key="part.id")
@@ -139,7 +145,11 @@ class Attempt(SQLModel, table=True):
 class Publication(SQLModel, table=True):
     """The proof for one part. A receipt that is still processing has no *published* yet."""
 
-    __table_args__ = (UniqueConstraint("channel_id", "account", "remote_id", name="one_delivery_a_post"),)
+    __table_args__ = (
+        UniqueConstraint("channel_id", "account", "remote_id", name="one_delivery_a_post"),
+        Index("publication_gone", "gone", sqlite_where=text("gone IS NOT NULL")),
+        Index("publication_over", "published", sqlite_where=text("coalesce(removed, gone) IS NOT NULL")),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     part_id: int = Field(foreign_key="part.id", unique=True)

@@ -1,4 +1,4 @@
-"""What people did with publications, counted at moments, and the daily roll-up of it; followers; how reading goes; and
+"""What people did with publications, counted at moments, and the roll-ups of it; followers; how reading goes; and
 posts on our accounts that are not ours."""
 
 import datetime as dt
@@ -11,8 +11,21 @@ from sqlmodel import Field, SQLModel
 from dissem.models.columns import document
 
 
-class Engagement(SQLModel, table=True):
-    """Counts of one publication at one moment, whole totals. Append-only; None is "unavailable", never 0.
+class Counted(SQLModel):
+    """The counts, by the names of `dissem.channels.adapter.COUNTS`; None is "unavailable", never 0."""
+
+    views: int | None = Field(default=None, sa_type=BigInteger)
+    reach: int | None = Field(default=None, sa_type=BigInteger)
+    likes: int | None = Field(default=None, sa_type=BigInteger)
+    comments: int | None = Field(default=None, sa_type=BigInteger)
+    shares: int | None = Field(default=None, sa_type=BigInteger)
+    saves: int | None = Field(default=None, sa_type=BigInteger)
+    clicks: int | None = Field(default=None, sa_type=BigInteger)
+    watch_seconds: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Engagement(Counted, table=True):
+    """Counts of one publication at one moment, whole totals. Append-only.
 
     *planned* is the moment the sample was planned for; one sample a plan. *missing*: by the name of each count that the
     platform has and did not tell, why (`dissem.channels.adapter.Why`); a count that it does not have stands nowhere.
@@ -23,45 +36,78 @@ class Engagement(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("publication_id", "planned", name="one_sample_a_plan"),
         Index("engagement_publication_at", "publication_id", "at"),
+        # most samples lack nothing; the report asks for those that do
+        Index("engagement_missing", "at", sqlite_where=text("missing IS NOT NULL")),
     )
 
     id: int | None = Field(default=None, primary_key=True)
     publication_id: int = Field(foreign_key="publication.id")
     planned: datetime
     at: datetime = Field(index=True)
-    views: int | None = Field(default=None, sa_type=BigInteger)
-    reach: int | None = Field(default=None, sa_type=BigInteger)
-    likes: int | None = Field(default=None, sa_type=BigInteger)
-    comments: int | None = Field(default=None, sa_type=BigInteger)
-    shares: int | None = Field(default=None, sa_type=BigInteger)
-    saves: int | None = Field(default=None, sa_type=BigInteger)
-    clicks: int | None = Field(default=None, sa_type=BigInteger)
-    watch_seconds: int | None = Field(default=None, sa_type=BigInteger)
     raw: dict[str, Any] = Field(default_factory=dict, sa_column=document())
     missing: dict[str, str] | None = Field(default=None, sa_column=document(nullable=True))
     fell: str | None = None
 
 
-class EngagementDay(SQLModel, table=True):
+class EngagementDay(Counted, table=True):
     """Gained on one local day by one channel's publications of one kind, the sum of differences between samples.
 
     Written in the transaction that stores the samples, so it can be made again from them, unless it is *closed*: then
     samples of that day have been thrown away, and this row is all there is.
     """
 
+    __table_args__ = (Index("engagementday_closed", "day", sqlite_where=text("closed = 1")),)
+
     day: dt.date = Field(primary_key=True)  # in the office's zone
     channel_id: int = Field(foreign_key="channel.id", primary_key=True)
     kind: str = Field(primary_key=True)  # of the release
     samples: int = 0
-    views: int | None = Field(default=None, sa_type=BigInteger)
-    reach: int | None = Field(default=None, sa_type=BigInteger)
-    likes: int | None = Field(default=None, sa_type=BigInteger)
-    comments: int | None = Field(default=None, sa_type=BigInteger)
-    shares: int | None = Field(default=None, sa_type=BigInteger)
-    saves: int | None = Field(default=None, sa_type=BigInteger)
-    clicks: int | None = Field(default=None, sa_type=BigInteger)
-    watch_seconds: int | None = Field(default=None, sa_type=BigInteger)
     closed: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+
+
+class EngagementPeriod(Counted, table=True):
+    """The same sums over a local week ("2026-W47") or calendar month ("2026-11"), and how well it was read.
+
+    Written with the days; a period stands for good when its first day is closed. *due* and *ended* are of weeks alone.
+    """
+
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    period: str = Field(primary_key=True)
+    channel_id: int = Field(foreign_key="channel.id", primary_key=True)
+    kind: str = Field(primary_key=True)  # of the release
+    samples: int = 0
+    publications: int = 0  # with a sample that counts for it
+    late: int = 0  # of them, with one taken too late for its plan
+    fallen: int = 0  # of them, with a count that is lower than when the period began
+    due: int = 0  # publications read before its end and young enough to be read at it
+    ended: int = 0  # of them, those that were, in time
+
+
+class ReleasePeriod(Counted, table=True):
+    """What all posts of one release gained in a week or month; the sum of its rows so far is what they had reached.
+
+    *rated* and *rated_views*: interactions and views of those posts that gave both, for the engagement rate.
+    """
+
+    __table_args__ = (Index("releaseperiod_period", "period"), {"sqlite_with_rowid": False})
+
+    release_id: int = Field(foreign_key="release.id", primary_key=True)
+    period: str = Field(primary_key=True)
+    rated: int = Field(default=0, sa_type=BigInteger)
+    rated_views: int = Field(default=0, sa_type=BigInteger)
+
+
+class EngagementHour(SQLModel, table=True):
+    """Interactions gained between readings close enough to say when: by the local day these count for, and the hour
+    of the week, Monday 00:00 being 0, in which the middle between them lies."""
+
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    day: dt.date = Field(primary_key=True)  # in the office's zone
+    hour: int = Field(primary_key=True)
+    interactions: int = Field(default=0, sa_type=BigInteger)
+    readings: int = 0  # that were close enough, also those that gained nothing
 
 
 class Reading(SQLModel, table=True):

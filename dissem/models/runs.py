@@ -28,7 +28,8 @@ class JobRun(SQLModel, table=True):
 
 
 class Daemon(SQLModel, table=True):
-    """A process that carries deliveries out. *beat* is its last sign of life that reached the database."""
+    """A process that carries deliveries out. *beat* is its last sign of life that reached the database: without one for
+    long, others take its lanes over (`dissem.queue.silence`)."""
 
     owner: str = Field(primary_key=True)
     host: str
