@@ -1166,6 +1166,7 @@ def test_every_command_of_the_design_is_there() -> None:
     release/add release/edit release/list release/show release/submit release/approve release/reject release/withdraw
     delivery/show delivery/cancel delivery/retry delivery/reschedule delivery/resolve delivery/remove
     engagement/collect engagement/show engagement/foreign engagement/export report/weekly report/monthly
+    report/release report/agency report/send
     job/list job/check job/run audit/verify config/show rehearsal/serve"""
 
     assert {"/".join(words) for words in _leaves()} == set(wanted.split())

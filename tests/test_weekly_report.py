@@ -9,8 +9,9 @@ from sqlmodel import select
 
 from dissem.clock import local_day
 from dissem.engagement import rollup
+from dissem.engagement.keeping import tidy
 from dissem.errors import WrongInput
-from dissem.models import ChannelState, Delivery, EngagementDay, Held, State
+from dissem.models import ChannelState, Delivery, EngagementPeriod, Held, State
 from dissem.reports import figures, periods
 from dissem.reports.figures import Past, Readings, Report, Tally
 from dissem.reports.weekly import reported
@@ -341,12 +342,55 @@ def test_a_roll_up_that_is_not_what_the_samples_say_is_told_and_the_samples_may_
     town.sample(town.published(town.channel("board"), MONDAY), MONDAY + HOUR, views=5)
     rolled_up(installation)
     with installation.database.write() as session:
-        session.exec(select(EngagementDay)).one().views = 6
+        week = select(EngagementPeriod).where(EngagementPeriod.period == "2026-W48")
+        session.exec(week).one().views = 6
 
-    report = report_of(installation)
+    report, audit = report_of(installation), report_of(installation, source="samples")
 
-    assert (readings_of(report).differs, gained(report.totals)) == (1, 6)
-    assert gained(report_of(installation, source="samples").totals) == 5
+    assert (readings_of(report).differs, gained(report.totals)) == (0, 6)
+    assert (readings_of(audit).differs, gained(audit.totals)) == (1, 5)
+
+
+def test_an_audit_of_a_week_whose_readings_were_thrown_away_is_refused_and_its_sums_stay(
+    installation: Installation, town: Town
+) -> None:
+    channel = town.channel("board")
+    for week in range(2):
+        publication = town.published(channel, MONDAY + week * 7 * DAY)
+        for day in range(1, 4):
+            town.sample(publication, MONDAY + (week * 7 + day) * DAY, views=day)
+    rolled_up(installation)
+    before = [report_of(installation, week, MONDAY + 20 * DAY) for week in ("2026-W48", "2026-W49")]
+
+    thrown = tidy(installation, now=MONDAY + 4 * DAY + installation.config.engagement.keep)
+    rolled_up(installation)
+
+    assert thrown == 2
+    with pytest.raises(WrongInput, match="readings of 2026-W48 have been thrown away"):
+        report_of(installation, "2026-W48", source="samples")
+    after = [report_of(installation, week, MONDAY + 20 * DAY) for week in ("2026-W48", "2026-W49")]
+    assert [one.totals for one in after] == [one.totals for one in before]
+    assert [one.releases for one in after] == [one.releases for one in before]
+    assert [one.readings for one in after] == [one.readings for one in before]
+    audit = report_of(installation, "2026-W49", MONDAY + 20 * DAY, source="samples")
+    assert (audit.totals, audit.readings) == (after[1].totals, after[1].readings)
+
+
+def test_a_release_has_reached_what_all_its_posts_have_also_those_of_the_week_before(
+    installation: Installation, town: Town
+) -> None:
+    release = town.release()
+    early = town.published(town.channel("board"), MONDAY - DAY, release)
+    late = town.published(town.channel("site"), MONDAY, release)
+    town.sample(early, MONDAY - DAY / 2, views=10, likes=1)
+    town.sample(late, MONDAY + DAY, views=20, likes=2)
+    rolled_up(installation)
+
+    reports = [report_of(installation, source=source) for source in ("rollups", "samples")]
+
+    assert [[row.gained["views"] for row in report.releases] for report in reports] == [[30], [30]]
+    assert [report.releases[0].rate for report in reports] == [0.1, 0.1]
+    assert [gained(report.totals) for report in reports] == [20, 20]
 
 
 def test_only_what_could_have_been_read_at_the_weeks_end_is_unread(installation: Installation, town: Town) -> None:
@@ -364,6 +408,7 @@ def test_only_what_could_have_been_read_at_the_weeks_end_is_unread(installation:
     for publication in (unread, read, old, gone):
         town.sample(publication, MONDAY + DAY, views=1)
     town.sample(read, NEXT_MONDAY, views=1)
+    rolled_up(installation)
 
     ended, running = report_of(installation), report_of(installation, now=NEXT_MONDAY - HOUR)
 

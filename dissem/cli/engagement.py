@@ -126,26 +126,15 @@ def _lines(one: "Measured", course: Sequence["Moment"]) -> Iterable[tuple[Any, .
 
 
 def _note(one: "Measured", name: str, course: Sequence["Moment"]) -> str:
+    from dissem.reports import words
+
     falls = sum(name in moment.fell for moment in course)
     why = (one.counts.missing or {}).get(name) if one.counts else None
     if why:
-        return _whys()[why]
+        return words.why(why)
     if one.counts and getattr(one.counts, name) is None:
         return _("This platform does not count it.")
     return _("It fell {n} times.", n=falls) if falls else ""
-
-
-def _whys() -> Mapping[str, str]:
-    from dissem.channels.adapter import Why
-
-    return {
-        Why.RIGHT: _("The login lacks the right to read it."),
-        Why.FEW: _("Too few people have seen the post yet."),
-        Why.HIDDEN: _("The account hides it."),
-        Why.AGED: _("Told of younger posts only."),
-        Why.RETIRED: _("The platform does not tell it any more."),
-        Why.SILENT: _("The platform left it out this time."),
-    }
 
 
 def _point(moment: "Moment", zone: "ZoneInfo") -> dict[str, Any]:

@@ -113,6 +113,8 @@ def _bring_up_to_date(installation: "Installation", version: str | None) -> None
 
     if version is None or (version < _head() and _is_known(version)):
         migrate(installation.database)
+        if version is not None:
+            _add_up(installation)
     elif version < _head():
         raise Broken(
             "The database is of a dissem that this one does not know (version {version}).",
@@ -120,6 +122,14 @@ def _bring_up_to_date(installation: "Installation", version: str | None) -> None
             version=version,
         )
     installation.database.require_current()
+
+
+def _add_up(installation: "Installation") -> None:
+    """An older dissem kept fewer sums of what was read."""
+    from dissem.engagement.rollup import rebuild
+
+    with installation.database.write() as session:
+        rebuild(session, installation.zone, young=installation.config.engagement.weeks_for)
 
 
 def _is_known(version: str) -> bool:

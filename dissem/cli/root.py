@@ -23,7 +23,7 @@ def table() -> dict[str, Entry]:
         "queue": Entry("delivery:queue", _("What is to be published, the next ones first.")),
         "delivery": Entry("delivery:app", _("One release on one channel: look, cancel, retry, decide.")),
         "engagement": Entry("engagement:app", _("What people did with what was published.")),
-        "report": Entry("report:app", _("The weekly report.")),
+        "report": Entry("report:app", _("Reports of a week, a month, a release or an agency.")),
         "channel": Entry("channel:app", _("Channels: connect, check, pause.")),
         "agency": Entry("people:agency", _("Agencies.")),
         "person": Entry("people:person", _("People and their personal access tokens.")),

@@ -79,10 +79,11 @@ def _versions(versions: Iterable[Facts], zone: ZoneInfo) -> Iterator[Ending]:
         yield Ending(f"{facts.label} {facts.api}", datetime.combine(facts.sunset, time(), zone).astimezone(UTC), error)
 
 
-def logins_of(installation: Installation) -> list[Login]:
-    """The logins of all channels whose platform is installed."""
+def logins_of(installation: Installation, agency: str | None = None) -> list[Login]:
+    """The logins of all channels whose platform is installed, or of those of *agency*."""
+    query = select(Channel).order_by(Channel.name)
     with installation.database.read() as session:
-        channels = session.exec(select(Channel).order_by(Channel.name)).all()
+        channels = session.exec(query if agency is None else query.where(Channel.agency == agency)).all()
     return [Login(one.name, login_ends(installation.adapters, one)) for one in channels if _installed(one.platform)]
 
 

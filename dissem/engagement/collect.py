@@ -232,7 +232,8 @@ def _store(installation: Installation, answered: Sequence[Answered], now: dateti
     if not any(one.answer for one in reads):
         return Stored(left_out=len(reads))
     with installation.database.write() as session:
-        return store(session, reads, now=now, zone=installation.zone)
+        young = installation.config.engagement.weeks_for
+        return store(session, reads, now=now, zone=installation.zone, young=young)
 
 
 def _tell_gone(stored: Stored, channels: Mapping[int, Channel]) -> None:

@@ -78,18 +78,18 @@ def rows(
     Streams: memory holds `AT_ONCE` of them. *unavailable*: each count without a value and why, as "clicks=aged",
     parted by blanks; "none" is one that the platform does not have at all.
     """
-    offered: dict[str, frozenset[str]] = {}
+    offered_by: dict[str, frozenset[str]] = {}
     query = _everything(since, until)
     query = query if agency is None else query.where(col(Release.agency) == agency)
     with closing(session.execute(query)) as result:
         for row in result.mappings():
             platform = row["platform"]
-            if platform not in offered:
-                offered[platform] = _offered(platform)
+            if platform not in offered_by:
+                offered_by[platform] = offered(platform)
             yield {
                 **{name: row[name] for name in COLUMNS if name != "unavailable"},
                 "kind": row["kind"].value,
-                "unavailable": _unavailable(row, offered[platform]),
+                "unavailable": _unavailable(row, offered_by[platform]),
             }
 
 
@@ -125,13 +125,13 @@ def _everything(since: datetime | None, until: datetime | None) -> Any:
     return query if until is None else query.where(col(Engagement.at) < until)
 
 
-def _unavailable(row: Mapping[Any, Any], offered: frozenset[str]) -> str:
+def _unavailable(row: Mapping[Any, Any], known: frozenset[str]) -> str:
     missing = row["missing"] or {}
     without = [name for name in COUNTS if row[name] is None]
-    return " ".join(f"{name}={missing.get(name, Why.SILENT) if name in offered else 'none'}" for name in without)
+    return " ".join(f"{name}={missing.get(name, Why.SILENT) if name in known else 'none'}" for name in without)
 
 
-def _offered(platform: str) -> frozenset[str]:
+def offered(platform: str) -> frozenset[str]:
     """The counts that *platform* has; all where nobody knows it any more, so that nothing is claimed."""
     try:
         return adapter_class(platform).facts.counts

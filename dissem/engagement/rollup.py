@@ -10,32 +10,42 @@ rule, because a plan is never older than the sample before it (see `collect.plan
 A counter that fell gains a negative number, and it is kept; the sample is marked (`Engagement.fell`). A count without a
 value gains None, which is not 0, and leaves the last known value where it is.
 
-**What stays.** Days whose samples were thrown away are closed (`dissem.engagement.keeping`): no row of theirs is made
-again from the samples that are left.
+**Which sums are kept.** By local day, channel and kind; by week and month, channel and kind, with how well they were
+read; by release and week or month; by day and hour of the week (`dissem.models.engagement`). They are all a report
+needs, whatever the number of samples.
+
+**What stays.** Days whose samples were thrown away are closed (`dissem.engagement.keeping`), and with them the weeks
+and months that begin by then: no row of theirs is made again from the samples that are left.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, datetime, timedelta
-from functools import cache
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache, lru_cache
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Executable, Table, delete, func, select, text
+from sqlalchemy import Executable, delete, func, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 
 from dissem.channels.adapter import COUNTS
 from dissem.clock import local_day
+from dissem.config import EngagementSection
 from dissem.models import Delivery, Engagement, EngagementDay, Publication, Release
 
 TOLERANCE = timedelta(hours=2)
+CLOSE = timedelta(hours=3)  # readings at most this far apart say in which hour something was gained
+YOUNG = EngagementSection().weeks_for
+INTERACTIONS = ("likes", "comments", "shares", "saves")
 
 Values = tuple[int | None, ...]  # in the order of COUNTS
 NOTHING: Values = (None,) * len(COUNTS)
 
-Key = tuple[date, int, str]  # local day, channel, kind of the release
-Days = dict[Key, tuple[int, Values]]  # how many samples, what they gained
+_VIEWS = COUNTS.index("views")
+_interacted = itemgetter(*(COUNTS.index(name) for name in INTERACTIONS))
 
 
 class Sample(NamedTuple):
@@ -83,66 +93,267 @@ def plus(one: Values, other: Values) -> Values:
     return tuple([b if a is None else a if b is None else a + b for a, b in zip(one, other, strict=True)])
 
 
-def gains(samples: Iterable[Sample]) -> Iterator[tuple[Sample, Values]]:
-    """Each sample of one publication, in the order they were taken, with what it gained."""
-    before = NOTHING
-    for sample in samples:
-        yield sample, gained(sample.values, before)
-        before = known(sample.values, before)
+def interactions(values: Values) -> int | None:
+    """Likes, comments, shares and saves together, as far as they are available."""
+    said = [value for value in _interacted(values) if value is not None]
+    return sum(said) if said else None
 
 
-def credit(days: Days, *, channel: int, kind: str, sample: Sample, gain: Values, zone: ZoneInfo) -> None:
-    """Add one sample and its gain to *days*, in memory."""
-    key = (day_of(sample.counts_for, zone), channel, kind)
-    samples, values = days.get(key, (0, NOTHING))
-    days[key] = (samples + 1, plus(values, gain))
+def rated(values: Values) -> tuple[int, int]:
+    """Interactions and views, if there are both."""
+    done, views = interactions(values), values[_VIEWS]
+    return (0, 0) if done is None or views is None else (done, views)
 
 
-def add(session: Session, days: Mapping[Key, tuple[int, Values]]) -> None:
-    """Add *days* to the rows of EngagementDay, each by one atomic statement; several writers may do so at once.
+@lru_cache(maxsize=256)
+def labels(day: date) -> tuple[str, str]:
+    """The week and the month of *day*, as "2026-W47" and "2026-11". Labels of one length are in the order of time."""
+    year, week, _weekday = day.isocalendar()
+    return f"{year:04}-W{week:02}", f"{day.year:04}-{day.month:02}"
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+# From one publication's samples to all sums
+
+
+class Post(NamedTuple):
+    """What a publication's samples are added up under. *published*: when it became public."""
+
+    channel: int
+    kind: str
+    release: int
+    published: datetime | None
+
+
+@dataclass
+class Sums:
+    """What samples add to the sums, in memory: by key, in the order of the columns in `TABLES`.
+
+    *young*: how long a post is read at the end of each week.
+    """
+
+    zone: ZoneInfo
+    young: timedelta
+    days: dict[tuple[date, int, str], Values] = field(default_factory=dict)
+    read: dict[tuple[str, int, str], list[int]] = field(default_factory=dict)  # by period; READ alone
+    releases: dict[tuple[int, date], Values] = field(default_factory=dict)  # by day
+    hours: dict[tuple[date, int], Values] = field(default_factory=dict)
+
+    def counted(self, post: Post, label: str) -> list[int]:
+        """How well the week or month *label* of posts like *post* was read, to be added to: READ."""
+        key = (label, post.channel, post.kind)
+        found = self.read.get(key)
+        if found is None:
+            found = self.read[key] = [0] * len(READ)
+        return found
+
+    def rows(self) -> dict[str, dict[Any, Values]]:
+        """By table and key."""
+        periods: dict[Any, Values] = {key: (0, *counted, *NOTHING) for key, counted in self.read.items()}
+        for (day, channel, kind), (samples, *gain) in self.days.items():
+            for label in labels(day):
+                _more(periods, (label, channel, kind), (samples, *UNREAD, *gain))
+        releases: dict[tuple[int, str], Values] = {}
+        for (release, day), more in self.releases.items():
+            for label in labels(day):
+                _more(releases, (release, label), more)
+        return dict(zip(TABLES, (self.days, periods, releases, self.hours), strict=True))
+
+
+READ = ("publications", "late", "fallen", "due", "ended")  # see EngagementPeriod
+UNREAD: Values = (0,) * len(READ)
+_DUE, _ENDED = READ.index("due"), READ.index("ended")
+TABLES = {
+    "engagementday": (("day", "channel_id", "kind"), ("samples", *COUNTS)),
+    "engagementperiod": (("period", "channel_id", "kind"), ("samples", *READ, *COUNTS)),
+    "releaseperiod": (("release_id", "period"), ("rated", "rated_views", *COUNTS)),
+    "engagementhour": (("day", "hour"), ("interactions", "readings")),
+}  # keys and sums
+
+
+def _more(rows: dict[Any, Values], key: Any, more: Values) -> None:
+    had = rows.get(key)
+    rows[key] = more if had is None else plus(had, more)
+
+
+@dataclass
+class _Run:
+    """A publication's samples of one week or month."""
+
+    label: str
+    base: Values  # known when it began
+    late: bool = False
+    fallen: bool = False
+
+
+class Course:
+    """One publication, sample by sample in the order they were taken."""
+
+    def __init__(self, post: Post) -> None:
+        self.post, self.known = post, NOTHING
+        self.first: datetime | None = None  # when it was read first
+        self.last: Sample | None = None
+        self.runs: list[_Run | None] = [None, None]  # the week, the month
+
+    def take(self, sample: Sample, sums: Sums, *, anew: bool = True) -> Values:
+        """What *sample* gained; not *anew*: it was added to the sums before."""
+        before, gain = self.known, gained(sample.values, self.known)
+        self.known = sample.values if self.last is None else known(sample.values, before)
+        day = day_of(sample.counts_for, sums.zone)
+        for place, label in enumerate(labels(day)):
+            self._read(place, label, sample, before, sums if anew else None)
+        if anew:
+            self._add(day, sample, before, gain, sums)
+        self.first, self.last = self.first or sample.at, sample
+        return gain
+
+    def _read(self, place: int, label: str, sample: Sample, before: Values, sums: Sums | None) -> None:
+        run = self.runs[place]
+        new = run is None or run.label != label
+        if run is None or new:
+            run = self.runs[place] = _Run(label, before)
+        late = run.late or sample.late
+        fallen = run.base is not NOTHING and _below(self.known, run.base)
+        if sums:
+            counted = sums.counted(self.post, label)
+            counted[0] += new
+            counted[1] += late - run.late
+            counted[2] += fallen - run.fallen
+        run.late, run.fallen = late, fallen
+
+    def _add(self, day: date, sample: Sample, before: Values, gain: Values, sums: Sums) -> None:
+        _more(sums.days, (day, self.post.channel, self.post.kind), (1, *gain))
+        done, seen = rated(self.known)
+        if self.last is not None:
+            done_before, seen_before = rated(before)
+            done, seen = done - done_before, seen - seen_before
+        _more(sums.releases, (self.post.release, day), (done, seen, *gain))
+        self._add_hour(day, sample, sums)
+        self._add_ends(sample, sums)
+
+    def _add_hour(self, day: date, sample: Sample, sums: Sums) -> None:
+        """What was gained since the reading before, or since it became public, if that was not long ago."""
+        since = self.last.at if self.last else self.post.published
+        if since is None or sample.at - since > CLOSE:
+            return
+        done, now = (interactions(self.last.values) if self.last else 0), interactions(sample.values)
+        if done is None or now is None:
+            return
+        local = (since + (sample.at - since) / 2).astimezone(sums.zone)
+        _more(sums.hours, (day, 24 * local.weekday() + local.hour), (max(now - done, 0), 1))
+
+    def _add_ends(self, sample: Sample, sums: Sums) -> None:
+        """The first sample: at the end of which weeks another one is due. Later ones: whether that was taken."""
+        if self.post.published is None:
+            return
+        too_old = self.post.published + sums.young
+        if self.last is None:
+            first, over = sample.at + datetime.resolution, day_of(too_old, sums.zone)
+            for label in _weeks_between(day_of(first, sums.zone), over):
+                sums.counted(self.post, label)[_DUE] += 1
+        elif sample.planned < too_old and not sample.late:
+            label, end = _week_of(day_of(sample.planned, sums.zone), sums.zone)
+            if sample.planned == end and self.first is not None and self.first < end:
+                sums.counted(self.post, label)[_ENDED] += 1
+
+
+def _below(values: Values, base: Values) -> bool:
+    return any(v is not None and b is not None and v < b for v, b in zip(values, base, strict=True))
+
+
+@lru_cache(maxsize=256)
+def _weeks_between(first: date, over: date) -> tuple[str, ...]:
+    """The week of *first* and those after, without that of *over*."""
+    monday, last = (day - timedelta(days=day.weekday()) for day in (first, over))
+    return tuple(labels(monday + timedelta(days=7 * week))[0] for week in range((last - monday).days // 7))
+
+
+@lru_cache(maxsize=256)
+def _week_of(day: date, zone: ZoneInfo) -> tuple[str, datetime]:
+    """The week of *day*, and when it ends."""
+    return labels(day)[0], _midnight(day + timedelta(days=7 - day.weekday()), zone)
+
+
+# In the database
+
+
+def add(session: Session, sums: Sums) -> None:
+    """Add *sums* to the rows that are kept, each by one atomic statement; several writers may do so at once.
 
     Belongs in the transaction that stores the samples themselves, or a crash between the two loses or doubles a day.
     """
-    if days:
-        # sorted, so that two writers on PostgreSQL lock the rows in the same order
-        session.execute(_upsert(session.get_bind().dialect.name), [_row(key, *days[key]) for key in sorted(days)])
+    _put(session, sums.rows())
+
+
+def _put(session: Session, tables: Mapping[str, Mapping[Any, Values]]) -> None:
+    dialect = session.get_bind().dialect.name
+    for table, rows in tables.items():
+        if rows:
+            names = [name for part in TABLES[table] for name in part]
+            # sorted, so that two writers on PostgreSQL lock the rows in the same order
+            made = [dict(zip(names, (*key, *rows[key]), strict=True)) for key in sorted(rows)]
+            session.connection().execute(_upsert(table, dialect), made)
 
 
 @cache
-def _upsert(dialect: str) -> Executable:
-    table = _table()
+def _upsert(name: str, dialect: str) -> Executable:
+    table, (keys, columns) = SQLModel.metadata.tables[name], TABLES[name]
     insert: Any = (postgresql if dialect == "postgresql" else sqlite).insert(table)
     summed = {
         # None only while neither side has a value
-        name: func.coalesce(table.c[name] + insert.excluded[name], insert.excluded[name], table.c[name])
-        for name in COUNTS
+        column: func.coalesce(table.c[column] + insert.excluded[column], insert.excluded[column], table.c[column])
+        for column in columns
     }
-    upsert: Executable = insert.on_conflict_do_update(
-        index_elements=["day", "channel_id", "kind"],
-        set_={"samples": table.c.samples + insert.excluded.samples, **summed},
-    )
+    upsert: Executable = insert.on_conflict_do_update(index_elements=list(keys), set_=summed)
     return upsert
 
 
-def rebuild(session: Session, zone: ZoneInfo) -> int:
-    """Make every day that is not closed anew from the samples, as after a restored backup or another zone; answers how
-    many rows.
+def rebuild(session: Session, zone: ZoneInfo, *, young: timedelta = YOUNG) -> int:
+    """Make every sum that is not closed anew from the samples, as after a restored backup, in another zone, or for a
+    database of a dissem that kept fewer; answers how many rows of days.
 
-    Reads the samples as a stream: memory holds the days only. Collectors wait meanwhile.
+    Reads the samples as a stream: memory holds the sums only. Collectors wait meanwhile.
     """
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("LOCK TABLE engagement, engagementday IN EXCLUSIVE MODE"))
-    days: Days = {}
+        session.execute(text(f"LOCK TABLE engagement, {', '.join(TABLES)} IN EXCLUSIVE MODE"))
+    sums = Sums(zone, young)
     for _publication, rows in groupby(session.execute(_everything()), key=lambda row: row[0]):
-        taken = list(rows)
-        channel, kind = taken[0][1], taken[0][2].value
-        for sample, gain in gains(Sample(row[3], row[4], tuple(row[5:])) for row in taken):
-            credit(days, channel=channel, kind=kind, sample=sample, gain=gain, zone=zone)
-    if closed := closed_until(session):
-        days = {key: gained for key, gained in days.items() if key[0] > closed}
-    session.execute(delete(EngagementDay).where(col(EngagementDay.day) > (closed or date.min)))
-    add(session, days)
-    return len(days)
+        course: Course | None = None
+        for _number, channel, kind, release, published, planned, at, *values in rows:
+            course = course or Course(Post(channel, kind.value, release, published))
+            course.take(Sample(planned, at, tuple(values)), sums)
+    made = _Open(closed_until(session))
+    for table in TABLES:
+        session.execute(delete(SQLModel.metadata.tables[table]).where(made.where(table)))
+    kept = {table: made.only(table, all_rows) for table, all_rows in sums.rows().items()}
+    _put(session, kept)
+    return len(kept["engagementday"])
+
+
+class _Open:
+    """The days after *closed*, and the weeks and months that begin after it."""
+
+    def __init__(self, closed: date | None) -> None:
+        self.closed = closed or date.min
+        self.labels = {len(label): label for label in labels(self.closed)}
+
+    def where(self, table: str) -> Any:
+        columns = SQLModel.metadata.tables[table].c
+        if "day" in columns:
+            return columns.day > self.closed
+        period = columns.period
+        return or_(*((func.length(period) == size) & (period > label) for size, label in self.labels.items()))
+
+    def only(self, table: str, rows: Mapping[Any, Values]) -> dict[Any, Values]:
+        keys = TABLES[table][0]
+        if "day" in keys:
+            place = keys.index("day")
+            return {key: sums for key, sums in rows.items() if key[place] > self.closed}
+        place = keys.index("period")
+        return {key: sums for key, sums in rows.items() if key[place] > self.labels[len(key[place])]}
 
 
 def closed_until(session: Session) -> date | None:
@@ -154,7 +365,7 @@ def closed_until(session: Session) -> date | None:
 
 def rolled_up(session: Session, first: date, last: date) -> dict[tuple[int, str], tuple[int, Values]]:
     """Samples and gains of the local days *first* to *last*, both included, by channel and kind."""
-    table = _table()
+    table = SQLModel.metadata.tables["engagementday"]
     sums = [func.sum(table.c[name]) for name in ("samples", *COUNTS)]
     query = (
         select(table.c.channel_id, table.c.kind, *sums)
@@ -171,6 +382,8 @@ def _everything() -> Any:
             col(Engagement.publication_id),
             col(Publication.channel_id),
             col(Release.kind),
+            col(Release.id),
+            col(Publication.published),
             col(Engagement.planned),
             col(Engagement.at),
             *counts,
@@ -185,13 +398,3 @@ def _everything() -> Any:
 
 def _whole(sums: Iterable[Any]) -> Values:
     return tuple(None if s is None else int(s) for s in sums)  # a sum may come as Decimal
-
-
-def _row(key: Key, samples: int, values: Values) -> dict[str, Any]:
-    day, channel, kind = key
-    row = {"day": day, "channel_id": channel, "kind": kind, "samples": samples}
-    return {**row, **dict(zip(COUNTS, values, strict=True))}
-
-
-def _table() -> Table:
-    return SQLModel.metadata.tables["engagementday"]

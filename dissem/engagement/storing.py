@@ -4,9 +4,10 @@ Two collectors at once do no harm: publications are locked while their samples a
 meanwhile, or a newer one, is skipped; the unique key (publication, planned) stands behind that.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from sqlmodel import Session, SQLModel, col
 from dissem.channels.adapter import COUNTS, Counts, Gone, Why
 from dissem.engagement import rollup
 from dissem.engagement.plans import NEVER, Last
+from dissem.engagement.rollup import YOUNG, Course, Post, Sample, Sums
 from dissem.models import Publication
 
 Row = tuple[Any, ...]
@@ -44,16 +46,20 @@ class Stored:
     gone: list[tuple[int, str]] = field(default_factory=list)
 
 
-def store(session: Session, reads: Sequence[Read], *, now: datetime, zone: ZoneInfo) -> Stored:
-    """Store *reads*, of different publications, with the roll-up, in the transaction of *session*.
+def store(
+    session: Session, reads: Sequence[Read], *, now: datetime, zone: ZoneInfo, young: timedelta = YOUNG
+) -> Stored:
+    """Store *reads*, of different publications, with the roll-ups, in the transaction of *session*. *young*: how long
+    posts are read at the end of each week.
 
     A publication that was removed or found to be gone meanwhile is passed over.
     """
-    kinds = _locked(session, [one.publication for one in reads])
-    present = [one for one in reads if one.publication in kinds]
+    posts = _locked(session, [one.publication for one in reads])
+    present = [one for one in reads if one.publication in posts]
     counted = [one for one in present if isinstance(one.answer, Counts)]
+    sums = Sums(zone, young)
     return Stored(
-        kept=_keep(session, counted, kinds, now, zone),
+        kept=_keep(session, counted, posts, now, sums),
         left_out=sum(one.answer is None for one in present),
         gone=_mark_gone(session, [one.publication for one in present if isinstance(one.answer, Gone)], now),
     )
@@ -69,23 +75,24 @@ def _mark_gone(session: Session, publications: Sequence[int], now: datetime) -> 
     return [(channel, url or remote_id) for channel, url, remote_id in session.execute(query)]
 
 
-def _keep(session: Session, reads: Sequence[Read], kinds: dict[int, str], now: datetime, zone: ZoneInfo) -> int:
-    """Store the samples nobody else stored meanwhile, and what they gained; answers how many."""
+def _keep(session: Session, reads: Sequence[Read], posts: dict[int, Post], now: datetime, sums: Sums) -> int:
+    """Store the samples nobody else stored meanwhile, and what they add to *sums*; answers how many."""
     earlier = _earlier(session, [one.publication for one in reads])
-    days: rollup.Days = {}
     rows = []
     for one in reads:
-        before, last = earlier.get(one.publication, (rollup.NOTHING, NEVER))
+        course, last = Course(posts[one.publication]), NEVER
+        for sample in earlier.get(one.publication, ()):
+            course.take(sample, sums, anew=False)
+            last = Last(max(sample.planned, last.planned or sample.planned), sample.at)
         if last.covers(one.plan):
             continue
         values = _values(one.answer)
-        sample, gain = rollup.Sample(one.plan, now, values), rollup.gained(values, before)
-        rollup.credit(days, channel=one.channel, kind=kinds[one.publication], sample=sample, gain=gain, zone=zone)
+        gain = course.take(Sample(one.plan, now, values), sums)
         rows.append(_row(one, values, rollup.fell(gain), now))
     if rows:
         connection = session.connection()
         _Insertion.by(connection.dialect).run(connection, rows)
-    rollup.add(session, days)
+        rollup.add(session, sums)
     return len(rows)
 
 
@@ -137,20 +144,20 @@ def _table(name: str) -> Any:
     return SQLModel.metadata.tables[name]
 
 
-def _locked(session: Session, publications: Sequence[int]) -> dict[int, str]:
-    """The kind of release of those that are still there, locked in one order, so that no other collector adds to them.
+def _locked(session: Session, publications: Sequence[int]) -> dict[int, Post]:
+    """What those that are still there belong to; locked in one order, so that no other collector adds to them.
 
     SQLite locks the whole database when a write begins; there FOR UPDATE says nothing.
     """
-    rows = session.connection().execute(_there(), {"numbers": list(publications)})
-    return {number: kind.value for number, kind in rows}
+    rows = session.connection().execute(_there(), {"numbers": list(publications)}).all()
+    return {number: Post(channel, kind.value, release, published) for number, channel, kind, release, published in rows}
 
 
 @cache
 def _there() -> Select[Any]:
     publication, delivery, release = _table("publication"), _table("delivery"), _table("release")
     return (
-        select(publication.c.id, release.c.kind)
+        select(publication.c.id, publication.c.channel_id, release.c.kind, release.c.id, publication.c.published)
         .join(delivery, delivery.c.id == publication.c.delivery_id)
         .join(release, release.c.id == delivery.c.release_id)
         .where(
@@ -163,14 +170,11 @@ def _there() -> Select[Any]:
     )
 
 
-def _earlier(session: Session, publications: Sequence[int]) -> dict[int, tuple[rollup.Values, Last]]:
-    """Of each publication with samples: the last known value of every count, and the last plan and reading."""
-    found: dict[int, tuple[rollup.Values, Last]] = {}
-    rows = session.connection().execute(_samples(), {"numbers": list(publications)})
-    for number, planned_for, at, *values in rows:
-        before, last = found.get(number, (rollup.NOTHING, Last(planned_for, at)))
-        newest = Last(max(planned_for, last.planned), at)
-        found[number] = (rollup.known(tuple(values), before), newest)
+def _earlier(session: Session, publications: Sequence[int]) -> dict[int, list[Sample]]:
+    """The samples of each publication that has any, in the order they were taken."""
+    found: dict[int, list[Sample]] = defaultdict(list)
+    for number, planned, at, *values in session.connection().execute(_samples(), {"numbers": list(publications)}).all():
+        found[number].append(Sample(planned, at, tuple(values)))
     return found
 
 

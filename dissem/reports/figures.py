@@ -12,22 +12,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from math import ceil
-from operator import itemgetter
 from statistics import median, quantiles
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from dissem.channels.adapter import COUNTS
+from dissem.engagement.rollup import INTERACTIONS as INTERACTIONS
 from dissem.engagement.rollup import NOTHING, Values
+from dissem.engagement.rollup import interactions as interactions
+from dissem.reports.noticed import Noticed
 
-INTERACTIONS = ("likes", "comments", "shares", "saves")
 PUNCTUAL = 60  # seconds after due that still count as on time
 BEFORE = 8  # periods before this one that say what is usual
 ENOUGH = 4  # of them, below which nothing can be called usual
 GLANCE = ("releases", "published", "views", "interactions", "rate", "failures")
 
 _VIEWS = COUNTS.index("views")
-_interacted = itemgetter(*(COUNTS.index(name) for name in INTERACTIONS))
+
+
+class AgencyName(NamedTuple):
+    code: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ class Link:
 
 @dataclass(frozen=True, kw_only=True)
 class ReleaseRow:
-    """A release published in the period, with what its posts had reached by the last reading that counts for it."""
+    """A release published in the period, with what all its posts had reached by the last reading that counts for it."""
 
     release: int
     title: str
@@ -215,16 +220,16 @@ class Silent:
 
 @dataclass(frozen=True)
 class Readings:
-    """What only the samples themselves can tell.
+    """How well the period was read, and what readings tell beside the counts.
 
     *hours*: interactions gained by local weekday (Monday first) and hour, from readings close enough to say so; None
-    if there were too few. *differs*: channels whose daily roll-up is not what the samples say.
+    if there were too few. *differs*: channels whose roll-up is not what the samples say; only an audit looks.
     """
 
     publications: int  # with a reading that counts for the period
     late: int  # of them, with one taken too late for its plan
     fallen: int  # of them, with a count that is lower than when the period began
-    unread: int  # publications that should have been read at the end and were not in time
+    unread: int  # publications that should have been read at the end of the week and were not in time
     differs: int
     hours: tuple[tuple[int, ...], ...] | None
     older: tuple[OlderRow, ...]  # earlier releases that gained most
@@ -255,21 +260,28 @@ class Report:
     silent: Silent
     endings: tuple[str, ...]  # sentences on what is about to end: tokens, API versions
     readings: Readings | None  # None: not looked at
+    noticed: Noticed = field(default_factory=Noticed)  # beside the counts
+    agency: AgencyName | None = None  # if the report is of this one only
     pictures: Mapping[int, bytes] = field(default_factory=dict)  # small JPEG pictures by release
 
     @property
     def week(self) -> str:
-        """The label of the period, which names its files."""
+        """The label of the period."""
         return self.period.label
+
+    @property
+    def label(self) -> str:
+        """Names its files."""
+        return f"{self.period.label}-{self.agency.code}" if self.agency else self.period.label
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What it is about, for programs."""
+        agency = {"agency": self.agency.code} if self.agency else {}
+        return {self.period.unit: self.period.label, **agency}
 
 
 # What follows from the rows
-
-
-def interactions(values: Values) -> int | None:
-    """Likes, comments, shares and saves together, as far as they are available."""
-    known = [value for value in _interacted(values) if value is not None]
-    return sum(known) if known else None
 
 
 def both(parts: Iterable[Values]) -> tuple[int, int]:

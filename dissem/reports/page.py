@@ -1,111 +1,22 @@
-"""The report laid out once, for every form: sections of tables, lists and charts, all words in the reader's language.
+"""The report of a period laid out once, for every form, all words in the reader's language."""
 
-Cells keep their values; each form writes them in its own way (`words.said` as people read them). Forms that are read
-show at most `Table.most` rows and say how many are left out; forms that are kept have all of them.
-"""
-
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from zoneinfo import ZoneInfo
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from dissem import i18n
 from dissem.channels.adapter import COUNTS
 from dissem.errors import told
 from dissem.i18n import _
 from dissem.reports import charts, words
-from dissem.reports.figures import BEFORE, INTERACTIONS, PUNCTUAL, Glance, ReleaseRow, Report, Tally, Trouble
+from dissem.reports.figures import BEFORE, INTERACTIONS, PUNCTUAL, Glance, Link, ReleaseRow, Report, Tally, Trouble
+from dissem.reports.layout import Best, Block, Chart, Column, Listing, Page, Row, Section, Table, kept
+from dissem.reports.page_noticed import attention, followers, untold, warnings
 from dissem.reports.words import Shape, Value
 
 BEST = 10  # releases shown where people read
+LEADING = 3  # of them on the page for leaders
 TROUBLES = 25
 CHANNELS = 400
-
-
-@dataclass(frozen=True)
-class Column:
-    """*key* names it for programs. *minor*: left out where room is short, on paper and in a terminal."""
-
-    key: str
-    label: str
-    shape: Shape = "text"
-    minor: bool = False
-
-    @property
-    def numeric(self) -> bool:
-        return self.shape not in ("text", "moment")
-
-
-@dataclass(frozen=True)
-class Row:
-    """The first cell names the row. *links*: what they are called and where they lead. *picture*: of which release."""
-
-    cells: tuple[Value, ...]
-    links: tuple[tuple[str, str], ...] = ()
-    picture: int | None = None
-
-
-@dataclass(frozen=True)
-class Table:
-    key: str
-    caption: str
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
-    empty: str = ""  # said instead of a table without rows
-    most: int | None = None  # rows shown where people read
-
-    @property
-    def shown(self) -> tuple[Row, ...]:
-        return self.rows[: self.most]
-
-    @property
-    def more(self) -> str:
-        """Said below a table that is not shown whole."""
-        left = len(self.rows) - len(self.shown)
-        return _("Not shown: {count} more. The spreadsheet has all.", count=i18n.number(left)) if left else ""
-
-
-@dataclass(frozen=True)
-class Listing:
-    key: str
-    caption: str
-    items: tuple[str, ...]
-    empty: str = ""
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A drawing with its figures: *alt* says what it shows, *table* holds what was drawn, *marks* draws in letters."""
-
-    key: str
-    title: str
-    alt: str
-    svg: str
-    table: Table
-    marks: tuple[str, ...] = ()
-
-
-Block = Table | Listing | Chart
-
-
-@dataclass(frozen=True)
-class Section:
-    key: str
-    heading: str
-    blocks: tuple[Block, ...]
-    text: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Page:
-    title: str
-    office: str
-    period: str
-    label: str
-    printed: str
-    zone: ZoneInfo
-    summary: str
-    notes: tuple[str, ...]
-    sections: tuple[Section, ...]
 
 
 def page(report: Report) -> Page:
@@ -113,41 +24,44 @@ def page(report: Report) -> Page:
     monthly = report.period.unit == "month"
     sections = (
         _glance(report),
-        _agencies(report),
+        _agencies(report) if report.agency is None else None,
         _platforms(report),
         _releases(report),
         _hours(report),
         _delivery(report),
+        attention(report.noticed),
         _silence(report),
         _endings(report),
+        followers(report.noticed),
         _channels(report),
         _meanings(report),
     )
     return Page(
         title=_("Monthly report") if monthly else _("Weekly report"),
         office=report.office,
-        period=words.period_title(report),
-        label=report.period.label,
-        printed=i18n.day(report.printed, weekday=False),
+        period=f"{report.agency.name} · {words.period_title(report)}" if report.agency else words.period_title(report),
+        label=report.label,
+        printed=report.printed,
         zone=report.zone,
         summary=_summary(report),
         notes=tuple(notes(report)),
         sections=tuple(section for section in sections if section),
+        best=tuple(leading(row) for row in report.releases[:LEADING] if row.interactions),
+        pictures=report.pictures,
     )
 
 
-def tables(laid_out: Page) -> Iterable[Table]:
-    """Every table, those behind charts included."""
-    for section in laid_out.sections:
-        for block in section.blocks:
-            if isinstance(block, Table):
-                yield block
-            elif isinstance(block, Chart):
-                yield block.table
-            else:
-                yield Table(
-                    block.key, block.caption, (Column(block.key, block.caption),), tuple(Row((i,)) for i in block.items)
-                )
+def leading(row: ReleaseRow) -> Best:
+    """*row* on the page for leaders."""
+    return Best(row.title, _gained(row.interactions, row.gained["views"]), row.release)
+
+
+def _gained(interactions: int | None, views: int | None) -> str:
+    return _(
+        "{interactions} interactions, {views} views",
+        interactions=words.number(interactions),
+        views=words.number(views),
+    )
 
 
 # In words
@@ -229,13 +143,12 @@ def notes(report: Report) -> list[str]:
             (
                 readings.differs,
                 _(
-                    "Channels whose daily sums differ from the readings: {count}. Make the report from the readings "
-                    "(--raw).",
+                    "Channels whose sums differ from the readings: {count}. The figures here are from the readings.",
                     count=i18n.number(readings.differs),
                 ),
             ),
         ]
-    return [text for holds, text in said if holds]
+    return [text for holds, text in said if holds] + warnings(report)
 
 
 # Sections
@@ -259,10 +172,21 @@ def _glance(report: Report) -> Section:
         ]
         change = " · ".join(part for part in (words.change(one.change, shape), _percent(one, shape)) if part)
         rows.append(Row((label, values[0], values[1], change, values[2], _range(one, values[3], values[4]))))
-    table = Table("glance", _("At a glance"), columns, tuple(rows))
+    table = Table("glance", _("At a glance"), columns, tuple(rows), kept=_glance_kept(report, columns))
     drawn = [_past(report, name) for name in ("published", "interactions") if _drawn(report, name)]
     blocks: tuple[Block, ...] = (table, *drawn)
     return Section("glance", _("At a glance"), blocks, ())
+
+
+def _glance_kept(report: Report, columns: Sequence[Column]) -> Table:
+    """The same with values."""
+    keys = {column.key: column.label for column in columns if column.key in ("now", "before", "change", "usual")}
+    keys |= {"low": _("Usually from"), "high": _("Usually to")}
+    rows = (
+        (*words.glance(one.name), (one.now, one.before, one.change, one.usual, one.low, one.high))
+        for one in report.glance
+    )
+    return kept("glance", _("At a glance"), keys, rows)
 
 
 def _percent(one: Glance, shape: Shape) -> str:
@@ -270,7 +194,7 @@ def _percent(one: Glance, shape: Shape) -> str:
 
 
 def _range(one: Glance, low: str, high: str) -> str:
-    return words.NONE if one.low is None else f"{low} … {high}"
+    return words.NONE if one.low is None else low if low == high else f"{low} – {high}"
 
 
 def _drawn(report: Report, name: str) -> bool:
@@ -320,14 +244,14 @@ def _counted(
     """A table of Tally rows: words, posts published, then the counts somebody has."""
     figures = (
         Column("published", _("Posts"), "number"),
-        *(_count(name) for name in shown),
+        *(count_column(name) for name in shown),
         Column("interactions", _("Interactions"), "number"),
         Column("rate", _("Rate"), "share"),
     )
     return Table(key, caption, (*leading, *figures), tuple(rows), empty, most)
 
 
-def _count(name: str) -> Column:
+def count_column(name: str) -> Column:
     """Those that make up the interactions are minor, and so are the rarer ones."""
     return Column(name, words.counts()[name], "number", minor=name not in ("views", "reach"))
 
@@ -360,7 +284,7 @@ def _platforms(report: Report) -> Section:
         "platforms",
         _("Platforms"),
         (Column("platform", _("Platform")), Column("channels", _("Channels"), "number")),
-        (Row(_cells(row, shown, row.platform, row.channels)) for row in report.platforms),
+        (Row(_cells(row, shown, words.platform(row.platform), row.channels)) for row in report.platforms),
         shown,
         empty=_("No channel published or was read."),
     )
@@ -381,19 +305,22 @@ def _platform_bars(report: Report) -> tuple[Chart, ...]:
     if not rows:
         return ()
     title = _("Interactions, by platform")
-    bars = [charts.Bar(row.platform, row.interactions or 0, words.number(row.interactions)) for row in rows]
+    bars = [
+        charts.Bar(words.platform(row.platform), row.interactions or 0, words.number(row.interactions)) for row in rows
+    ]
     said = "; ".join(f"{bar.label}: {bar.figure}" for bar in bars)
     table = Table(
         "platform_interactions",
         title,
         (Column("platform", _("Platform")), Column("interactions", _("Interactions"), "number")),
-        tuple(Row((row.platform, row.interactions)) for row in rows),
+        tuple(Row((bar.label, row.interactions)) for bar, row in zip(bars, rows, strict=True)),
     )
     return (Chart("platform_interactions", title, said, charts.bars(title, said, bars), table),)
 
 
 def _releases(report: Report) -> Section:
     shown = _given(report)
+    platforms = {row.channel: row.platform for row in report.channels}
     best = _counted(
         "releases",
         _("Releases of the period, the best first"),
@@ -403,7 +330,7 @@ def _releases(report: Report) -> Section:
             Column("kind", _("Kind")),
             Column("agency", _("Agency")),
         ),
-        (_release(row, shown) for row in report.releases),
+        (_release(row, shown, platforms) for row in report.releases),
         shown,
         empty=_("No release was published."),
         most=BEST,
@@ -411,13 +338,27 @@ def _releases(report: Report) -> Section:
     return Section("releases", _("Best releases"), (best, *_older(report, shown)))
 
 
-def _release(row: ReleaseRow, shown: Sequence[str]) -> Row:
-    links = tuple(
-        (link.channel if not link.gone else _("{channel} (gone)", channel=link.channel), link.url)
-        for link in row.links
-        if link.url and link.url.startswith(("https://", "http://"))
-    )
-    return Row(_cells(row, shown, row.title, row.release, words.kind(row.kind), row.agency), links, row.release)
+def _release(row: ReleaseRow, shown: Sequence[str], platforms: Mapping[str, str]) -> Row:
+    cells = _cells(row, shown, row.title, row.release, words.kind(row.kind), row.agency)
+    return Row(cells, links(row.links, platforms), row.release)
+
+
+def links(found: Sequence[Link], platforms: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """What people can open, called by its platform, and by its channel where there are several of one.
+    *platforms*: by channel."""
+    named = [
+        (_place(link, platforms), link) for link in found if link.url and link.url.startswith(("https://", "http://"))
+    ]
+    often = Counter(name for name, _link in named)
+    return tuple(_link(name if often[name] == 1 else link.channel, link) for name, link in named)
+
+
+def _place(link: Link, platforms: Mapping[str, str]) -> str:
+    return words.platform(platforms[link.channel]) if link.channel in platforms else link.channel
+
+
+def _link(name: str, link: Link) -> tuple[str, str]:
+    return (_("{channel} (gone)", channel=name) if link.gone else name), link.url or ""
 
 
 def _older(report: Report, shown: Sequence[str]) -> tuple[Table, ...]:
@@ -428,7 +369,7 @@ def _older(report: Report, shown: Sequence[str]) -> tuple[Table, ...]:
         Column("release", _("Number"), "id"),
         Column("kind", _("Kind")),
         Column("agency", _("Agency")),
-        *(_count(name) for name in shown),
+        *(count_column(name) for name in shown),
         Column("interactions", _("Interactions"), "number"),
     )
     rows = tuple(
@@ -545,11 +486,15 @@ def _silence(report: Report) -> Section:
     channels = tuple(
         _("{channel} (paused)", channel=one.channel) if one.paused else one.channel for one in report.silent.channels
     )
-    blocks = (
-        Listing("silent_agencies", _("Agencies that published nothing"), agencies, _("Every agency published.")),
-        Listing("silent_channels", _("Channels that published nothing"), channels, _("Every channel published.")),
+    all_channels = Listing(
+        "silent_channels", _("Channels that published nothing"), channels, _("Every channel published.")
     )
-    return Section("silence", _("Who was silent"), blocks)
+    if report.agency:
+        return Section("silence", _("Channels that were silent"), (all_channels,))
+    all_agencies = Listing(
+        "silent_agencies", _("Agencies that published nothing"), agencies, _("Every agency published.")
+    )
+    return Section("silence", _("Who was silent"), (all_agencies, all_channels))
 
 
 def _endings(report: Report) -> Section | None:
@@ -565,7 +510,7 @@ def _channels(report: Report) -> Section:
         "channels",
         _("Channels"),
         (Column("channel", _("Channel")), Column("platform", _("Platform")), Column("agency", _("Agency"))),
-        (Row(_cells(row, shown, row.channel, row.platform, row.agency)) for row in report.channels),
+        (Row(_cells(row, shown, row.channel, words.platform(row.platform), row.agency)) for row in report.channels),
         shown,
         empty=_("No channel published or was read."),
         most=CHANNELS,
@@ -579,7 +524,7 @@ def _meanings(report: Report) -> Section:
     items = (
         _("Interactions = {parts}.", parts=parts),
         _(
-            "Engagement rate = interactions ÷ views × 100 %, over those channels and kinds that give both. Here: "
+            "Engagement rate = interactions ÷ views × 100%, over those channels and kinds that give both. Here: "
             "{rate}.",
             rate=words.share(report.totals.rate),
         ),
@@ -595,6 +540,7 @@ def _meanings(report: Report) -> Section:
         _("On time is at most {seconds} seconds after the time people approved.", seconds=PUNCTUAL),
         _("A dash is a figure that nobody could read; it is not 0."),
         _source(report),
+        *_of_agency(report),
     )
     available = Table(
         "available",
@@ -613,12 +559,23 @@ def _meanings(report: Report) -> Section:
         else (),
         _("No post was read."),
     )
-    return Section("meanings", _("How the figures are made"), (available, Listing("meanings", _("Meanings"), items)))
+    blocks = (available, untold(report.noticed), Listing("meanings", _("Meanings"), items))
+    return Section("meanings", _("How the figures are made"), blocks)
+
+
+def _of_agency(report: Report) -> tuple[str, ...]:
+    """What belongs to an agency, where the report is of one."""
+    if report.agency is None:
+        return ()
+    return (
+        _(
+            "Figures are those of the agency's own channels, whoever's release went out there; releases are its own, "
+            "on whatever channel; failures are those of either."
+        ),
+    )
 
 
 def _source(report: Report) -> str:
     if report.source == "samples":
         return _("Made from the readings themselves.")
-    if report.readings:
-        return _("Made from the daily sums, which were compared with the readings.")
     return _("Made from the daily sums.")

@@ -15,9 +15,8 @@ from typing import Any
 
 from dissem import i18n
 from dissem.i18n import _
-from dissem.reports.figures import ReleaseRow, Report
-from dissem.reports.page import Block, Chart, Page, Row, Table
-from dissem.reports.words import number, said
+from dissem.reports.layout import READY, Block, Chart, Column, Page, Row, Table
+from dissem.reports.words import said
 from dissem.reports.xlsx import missing
 
 # Where the fonts that typst brings have a shape for every sign; a test holds it true.
@@ -34,57 +33,61 @@ SHAPED = (
 NO_SHAPE = "□"
 _SHAPED = re.compile("[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in SHAPED) + "]+")
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
-BEST = 3  # releases on the page for leaders
-WIDTHS = {"title": 2, "name": 2, "reason": 2, "channel": 1}  # shares of what is left; others as wide as their texts
+# shares of what is left; other columns are as wide as their texts
+WIDTHS = {"title": 2, "name": 2, "reason": 2, "why": 3, "figures": 2, "text": 3, "state": 1.2, "channel": 1.4}
 PRINTED = 80  # rows of a table on paper
 LINKS = 8  # of one release; the workbook has all
 
 
-def pdf(report: Report, page: Page) -> bytes:
+def pdf(page: Page) -> bytes:
     """A4; at most some hundred kilobytes, however many channels there are."""
-    made: bytes = _compiled(report, page, format="pdf", pdf_standards="ua-1")
+    made: bytes = _compiled(page, format="pdf", pdf_standards="ua-1")
     return made
 
 
-def pictures(report: Report, page: Page) -> list[bytes]:
+def pictures(page: Page) -> list[bytes]:
     """Its pages as PNG pictures."""
-    made = _compiled(report, page, format="png", ppi=80.0)
+    made = _compiled(page, format="png", ppi=80.0)
     return made if isinstance(made, list) else [made]
 
 
-def _compiled(report: Report, page: Page, **options: Any) -> Any:
+def _compiled(page: Page, **options: Any) -> Any:
     try:
         import typst
     except ImportError as error:
         raise missing("pdf") from error
     return typst.compile(
         TEMPLATE.read_bytes(),
-        sys_inputs={"data": json.dumps(_data(report, page), ensure_ascii=False)},
+        sys_inputs={"data": json.dumps(_data(page), ensure_ascii=False)},
         ignore_system_fonts=True,
-        timestamp=datetime.combine(report.printed, time(), UTC),
+        timestamp=datetime.combine(page.printed, time(), UTC),
         **options,
     )
 
 
-def _data(report: Report, page: Page) -> dict[str, Any]:
+def _data(page: Page) -> dict[str, Any]:
     return {
         "language": i18n.language.get(),
         "office": _plain(page.office),
         "letterhead": _plain(page.office.upper()),  # here: some capitals have no shape
         "title": page.title,
-        "period": page.period,
+        "period": _plain(page.period),
+        "picture": _picture(page, page.picture),
         "label": page.label,
-        "printed": page.printed,
-        "day": [report.printed.year, report.printed.month, report.printed.day],
+        "printed": page.day,
+        "day": [page.printed.year, page.printed.month, page.printed.day],
         "summary": _plain(page.summary),
         "notes": [_plain(note) for note in page.notes],
-        "best": [_best(row, report) for row in report.releases[:BEST] if row.interactions],
+        "best": [
+            {"title": _plain(one.title), "gained": one.gained, "picture": _picture(page, one.release)}
+            for one in page.best
+        ],
         "sections": [
             {
                 "key": section.key,
                 "heading": section.heading,
                 "text": [_plain(words) for words in section.text],
-                "blocks": [_block(block, report, page) for block in section.blocks],
+                "blocks": [_block(block, page) for block in section.blocks],
             }
             for section in page.sections
         ],
@@ -92,7 +95,7 @@ def _data(report: Report, page: Page) -> dict[str, Any]:
             "page": _("Page"),
             "of": _("of"),
             "notes": _("What to know about these figures"),
-            "printed": _("Printed on {day}", day=page.printed),
+            "printed": _("Printed on {day}", day=page.day),
             "best": _("Best releases"),
             "prepared": _("Prepared by"),
             "approved": _("Approved by"),
@@ -101,20 +104,14 @@ def _data(report: Report, page: Page) -> dict[str, Any]:
     }
 
 
-def _best(row: ReleaseRow, report: Report) -> dict[str, Any]:
-    """A release on the page for leaders."""
-    picture = report.pictures.get(row.release)
-    gained = _(
-        "{interactions} interactions, {views} views",
-        interactions=number(row.interactions),
-        views=number(row.gained["views"]),
-    )
-    return {"title": _plain(row.title), "gained": gained, "picture": list(picture) if picture else None}
+def _picture(page: Page, release: int | None) -> list[int] | None:
+    picture = page.pictures.get(release) if release is not None else None
+    return list(picture) if picture else None
 
 
-def _block(block: Block, report: Report, page: Page) -> dict[str, Any]:
+def _block(block: Block, page: Page) -> dict[str, Any]:
     if isinstance(block, Table):
-        return _table(block, report, page)
+        return _table(block, page)
     if isinstance(block, Chart):
         alt = f"{block.title}. {block.alt}"
         return {
@@ -128,20 +125,28 @@ def _block(block: Block, report: Report, page: Page) -> dict[str, Any]:
     return {"kind": "listing", "key": block.key, "caption": block.caption, "items": items, "empty": block.empty}
 
 
-def _table(table: Table, report: Report, page: Page) -> dict[str, Any]:
+def _table(table: Table, page: Page) -> dict[str, Any]:
     places = [place for place, column in enumerate(table.columns) if not column.minor]
-    ready = table.key == "glance"  # its figures are texts already
+    ready = table.key in READY  # its figures are texts already
     return {
         "kind": "table",
         "key": table.key,
         "caption": table.caption,
         "columns": [table.columns[place].label for place in places],
-        "right": [place > 0 and (ready or table.columns[place].numeric) for place in places],
-        "widths": [max(WIDTHS.get(table.columns[place].key, 0), 2 * (place == 0)) for place in places],
-        "rows": [_row(row, table, places, report, page) for row in _printed(table)],
+        "bare": ready,
+        "right": [table.columns[place].numeric or (ready and place > 0) for place in places],
+        "widths": _widths([table.columns[place] for place in places]),
+        "rows": [_row(row, table, places, page) for row in _printed(table)],
         "empty": table.empty,
         "more": _more(table) if len(table.shown) > PRINTED else table.more,
     }
+
+
+def _widths(columns: Sequence[Column]) -> list[float]:
+    """A table of figures alone has columns of one width; in others the first one names the row and has most room."""
+    if columns[0].numeric:
+        return [1] * len(columns)
+    return [max(WIDTHS.get(column.key, 0), 2 * (place == 0)) for place, column in enumerate(columns)]
 
 
 def _printed(table: Table) -> Sequence[Row]:
@@ -162,12 +167,11 @@ def _more(table: Table) -> str:
     )
 
 
-def _row(row: Row, table: Table, places: list[int], report: Report, page: Page) -> dict[str, Any]:
-    picture = report.pictures.get(row.picture) if row.picture is not None else None
+def _row(row: Row, table: Table, places: list[int], page: Page) -> dict[str, Any]:
     return {
         "cells": [_plain(said(row.cells[place], table.columns[place].shape, page.zone)) for place in places],
         "links": [[_plain(name), _plain(url)] for name, url in row.links[:LINKS]],
-        "picture": list(picture) if picture else None,
+        "picture": _picture(page, row.picture),
     }
 
 

@@ -1,5 +1,6 @@
 """Small pictures of the best releases, from the media folder, so that the report can show what it speaks of."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -16,17 +17,21 @@ LARGEST = 50_000_000  # pixels of a file that is opened at all
 
 
 def pictured(report: Report, session: Session, folder: Path) -> Report:
-    """*report* with pictures of its best releases; one without a picture, or whose file is lost, has none."""
-    best = [row.release for row in report.releases[:BEST]]
+    """*report* with pictures of its best releases."""
+    return replace(report, pictures=pictures_of(session, [row.release for row in report.releases[:BEST]], folder))
+
+
+def pictures_of(session: Session, releases: Sequence[int], folder: Path) -> dict[int, bytes]:
+    """A small picture of each; one without a picture, or whose file is lost, has none."""
     query = (
         select(ReleaseMedia.release_id, Media.sha256, Media.type)
         .join(Media, col(Media.sha256) == ReleaseMedia.sha256)
-        .where(col(ReleaseMedia.release_id).in_(best), col(Media.type).startswith("image/"))
+        .where(col(ReleaseMedia.release_id).in_(releases), col(Media.type).startswith("image/"))
         .order_by(col(ReleaseMedia.release_id), col(ReleaseMedia.position).desc())
     )
     first = {release: stored(folder, sha256, kind) for release, sha256, kind in session.exec(query)}
     small = {release: _small(file) for release, file in first.items()}
-    return replace(report, pictures={release: picture for release, picture in small.items() if picture})
+    return {release: picture for release, picture in small.items() if picture}
 
 
 def _small(file: Path) -> bytes | None:

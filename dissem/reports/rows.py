@@ -1,33 +1,25 @@
-"""What the report reads from the tables, but for the samples: plain rows, a few queries each over an index."""
+"""What the report reads from the tables, but for the samples: plain rows, a few queries each over an index.
+
+A report is some twenty queries, and to put one together costs more than most of them take: so each is made once, of
+the tables themselves, and asked with the bounds of the period.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import DateTime, String, case, func, literal, or_, select, type_coerce
+from sqlalchemy import DateTime, Select, String, bindparam, case, func, literal, or_, select, text, type_coerce
 from sqlmodel import Session, SQLModel, col
 
 from dissem.channels.adapter import COUNTS
-from dissem.engagement.rollup import NOTHING, TOLERANCE, Sample, Values, known
-from dissem.models import (
-    Agency,
-    Attempt,
-    AuditEntry,
-    Channel,
-    ChannelState,
-    Delivery,
-    Engagement,
-    Evidence,
-    Publication,
-    Release,
-    State,
-)
-from dissem.reports.figures import INTERACTIONS, Doubts, Link, Trouble
+from dissem.engagement.rollup import INTERACTIONS, READ, Values
+from dissem.models import AuditEntry, Channel, ChannelState, Delivery, Release, State
+from dissem.reports.figures import Doubts, Link, Trouble
 
 FAILURES = (State.REFUSED, State.MISSED)
 OPEN = (State.HELD, State.UNKNOWN)
-LOST = (Evidence.UNCERTAIN.value, Evidence.LEASE_OVER.value)
 
 
 class Place(NamedTuple):
@@ -59,66 +51,127 @@ class About(NamedTuple):
     agency: str
 
 
-class Proof(NamedTuple):
-    """A part of a delivery published in the period, with its last reading that counts for it; None: none does."""
+class Read(NamedTuple):
+    """How well a period was read; see `dissem.models.EngagementPeriod`."""
 
-    publication: int
-    channel: int
-    release: int
-    url: str | None
-    gone: bool
-    values: Values | None
+    publications: int
+    late: int
+    fallen: int
+    due: int = 0
+    ended: int = 0
 
 
-def within(moment: Any, start: datetime, end: datetime) -> Any:
-    return (col(moment) >= start) & (col(moment) < end)
+class Reached(NamedTuple):
+    """Counts of a release's posts together, and interactions and views of those that gave both."""
+
+    values: Values
+    rated: int
+    rated_views: int
+
+
+Cells = Mapping[tuple[int, str], tuple[int, Values]]  # readings and gains by channel and kind
+
+
+def _table(name: str) -> Any:
+    return SQLModel.metadata.tables[name].c
+
+
+def _rows(session: Session, query: Select[Any], **said: Any) -> Sequence[Any]:
+    return session.connection().execute(query, said).all()  # one by one they cost twice as much
+
+
+def _between(moment: Any) -> Any:
+    return (moment >= bindparam("start")) & (moment < bindparam("end"))
+
+
+def _on(channel: Any, agency: str | None) -> tuple[Any, ...]:
+    """What is on the channels of *agency*; None: on all."""
+    own = _table("channel")
+    return () if agency is None else (channel.in_(select(own.id).where(own.agency == agency)),)
+
+
+def _by(release: Any, agency: str | None) -> tuple[Any, ...]:
+    """What is a release of *agency*; None: all."""
+    own = _table("release")
+    return () if agency is None else (release.in_(select(own.id).where(own.agency == agency)),)
+
+
+def _concerns(agency: str | None) -> tuple[Any, ...]:
+    """Deliveries of its releases, and those on its channels."""
+    delivery = _table("delivery")
+    either = (*_on(delivery.channel_id, agency), *_by(delivery.release_id, agency))
+    return (or_(*either),) if either else ()
 
 
 def places(session: Session) -> dict[int, Place]:
     """By number; in the order of agency and name."""
-    query = select(
-        col(Channel.id),
-        col(Channel.name),
-        col(Channel.platform),
-        col(Channel.agency),
-        col(Channel.state) == ChannelState.PAUSED,
-        col(Channel.created),
-    )
-    found = [Place(*row) for row in session.execute(query)]
+    found = [Place(*row) for row in _rows(session, _places())]
     # sorted here: databases differ in how they order letters
     return {place.id: place for place in sorted(found, key=lambda place: (place.agency, place.name))}
 
 
+@cache
+def _places() -> Select[Any]:
+    channel = _table("channel")
+    paused = channel.state == ChannelState.PAUSED
+    return select(channel.id, channel.name, channel.platform, channel.agency, paused, channel.created)
+
+
 def agencies(session: Session) -> list[tuple[str, str]]:
     """Code and name, by code."""
-    return sorted((code, name) for code, name in session.execute(select(col(Agency.code), col(Agency.name))))
+    agency = _table("agency")
+    return sorted((code, name) for code, name in _rows(session, select(agency.code, agency.name)))
 
 
 def sent(session: Session, start: datetime, end: datetime) -> list[Sent]:
     """In no order. Moments as the database has them, as only their differences count."""
-    delivery = SQLModel.metadata.tables["delivery"].c
+    return [Sent(*row) for row in _rows(session, _sent(), start=start, end=end)]
+
+
+@cache
+def _sent() -> Select[Any]:
+    delivery = _table("delivery")
     moments = [type_coerce(delivery[name], DateTime(timezone=True)) for name in ("due", "published")]
-    query = select(delivery.id, delivery.channel_id, delivery.release_id, *moments)
-    query = query.where(delivery.published >= start, delivery.published < end)
-    return [Sent(*row) for row in session.execute(query)]
+    numbers = (delivery.id, delivery.channel_id, delivery.release_id)
+    return select(*numbers, *moments).where(_between(delivery.published))
 
 
-def first_published(session: Session) -> datetime | None:
+def first_published(session: Session, agency: str | None = None) -> datetime | None:
     """When anything was published for the first time."""
-    return session.scalar(select(func.min(col(Delivery.published))))
+    published = col(Delivery.published)
+    return session.scalar(
+        select(func.min(published)).where(published.is_not(None), *_on(col(Delivery.channel_id), agency))
+    )
 
 
-def about(session: Session, numbers: Any) -> dict[int, About]:
-    """Of the releases *numbers*, a query or a set of few."""
-    query = select(
-        col(Release.id), col(Release.title), type_coerce(col(Release.kind), String), col(Release.agency)
-    ).where(col(Release.id).in_(numbers))
-    return {number: About(title, kind, agency) for number, title, kind, agency in session.execute(query)}
+def about(session: Session, start: datetime, end: datetime) -> dict[int, About]:
+    """Of the releases published in the period."""
+    return _told(_rows(session, _about(), start=start, end=end))
 
 
-def released(start: datetime, end: datetime) -> Any:
-    """A query for the numbers of the releases published in the period."""
-    return select(col(Delivery.release_id)).where(within(Delivery.published, start, end))
+@cache
+def _about() -> Select[Any]:
+    return _titles().where(_table("release").id.in_(_fresh()))
+
+
+def _titles() -> Select[Any]:
+    release = _table("release")
+    return select(release.id, release.title, type_coerce(release.kind, String), release.agency)
+
+
+def _fresh() -> Select[Any]:
+    """Numbers of the releases published in the period."""
+    delivery = _table("delivery")
+    return select(delivery.release_id).where(_between(delivery.published))
+
+
+def titles(session: Session, numbers: Sequence[int]) -> dict[int, About]:
+    """Of the few releases *numbers*."""
+    return _told(_rows(session, _titles().where(_table("release").id.in_(numbers))))
+
+
+def _told(rows: Iterable[Any]) -> dict[int, About]:
+    return {number: About(title, kind, agency) for number, title, kind, agency in rows}
 
 
 class Count(NamedTuple):
@@ -129,157 +182,197 @@ class Count(NamedTuple):
     failures: int
 
 
-def counted(session: Session, start: datetime, end: datetime) -> Count:
-    """Of the period."""
-    out = select(func.count(col(Delivery.release_id).distinct()), func.count()).where(
-        within(Delivery.published, start, end)
+def counted(session: Session, start: datetime, end: datetime, agency: str | None = None) -> Count:
+    """Of the period; what failed of *agency* is whatever concerns it."""
+    return Count(*_rows(session, _counted(agency), start=start, end=end)[0])
+
+
+@cache
+def _counted(agency: str | None) -> Select[Any]:
+    delivery = _table("delivery")
+    failed = select(func.count()).where(delivery.state.in_(FAILURES), _between(delivery.since), *_concerns(agency))
+    return select(func.count(delivery.release_id.distinct()), func.count(), failed.scalar_subquery()).where(
+        _between(delivery.published), *_on(delivery.channel_id, agency)
     )
-    releases, published = session.execute(out).one()
-    failed = select(func.count()).where(col(Delivery.state).in_(FAILURES), within(Delivery.since, start, end))
-    return Count(releases, published, session.scalar(failed) or 0)
+
+
+def cancelled(session: Session, start: datetime, end: datetime, agency: str | None = None) -> int:
+    query = select(func.count()).where(
+        col(Delivery.state) == State.CANCELLED, _between(col(Delivery.since)), *_concerns(agency)
+    )
+    return session.scalar(query, {"start": start, "end": end}) or 0
+
+
+# What was gained
 
 
 class Gained(NamedTuple):
-    """What one period gained, by the roll-up. *both*: interactions and views of what gave both."""
+    """What one period gained. *both*: interactions and views of what gave both."""
 
     views: int | None
     interactions: int | None
     both: tuple[int, int]
 
 
-def rolled(session: Session, first: date, last: date) -> Gained:
-    """Of the local days *first* to *last*: summed in the database, as there are many rows and only four sums."""
-    table = SQLModel.metadata.tables["engagementday"]
-    days = (
-        select(*(func.sum(table.c[name]).label(name) for name in ("views", *INTERACTIONS)))
-        .where(table.c.day >= first, table.c.day <= last)
-        .group_by(table.c.channel_id, table.c.kind)
-        .subquery()
-    )
-    parts = [days.c[name] for name in INTERACTIONS]
+def cells(session: Session, period: str, agency: str | None = None) -> tuple[Cells, Read]:
+    """By the roll-up."""
+    found, read = {}, [0] * len(READ)
+    for channel, kind, samples, *row in _rows(session, _cells(agency), period=period):
+        read = [one + more for one, more in zip(read, row[: len(READ)], strict=True)]
+        if samples:  # else only awaited
+            found[channel, kind] = (samples, tuple(row[len(READ) :]))
+    return found, Read(*read)
+
+
+@cache
+def _cells(agency: str | None) -> Select[Any]:
+    table = _table("engagementperiod")
+    columns = [table[name] for name in ("channel_id", "kind", "samples", *READ, *COUNTS)]
+    return select(*columns).where(table.period == bindparam("period"), *_on(table.channel_id, agency))
+
+
+def gained(session: Session, periods: Sequence[str], agency: str | None = None) -> dict[str, Gained]:
+    """By the roll-up, for those of *periods* in which anything was read: summed in the database, as there are many
+    rows and only four sums."""
+    return {
+        period: Gained(_whole(views), _whole(done), (int(pair[0] or 0), int(pair[1] or 0)))
+        for period, views, done, *pair in _rows(session, _gained(agency), periods=list(periods))
+    }
+
+
+@cache
+def _gained(agency: str | None) -> Select[Any]:
+    table = _table("engagementperiod")
+    parts = [table[name] for name in INTERACTIONS]
     known = or_(*(part.is_not(None) for part in parts))
     done = case((known, sum((func.coalesce(part, 0) for part in parts), literal(0))))
-    both = known & days.c.views.is_not(None)
-    views, interactions, *pair = session.execute(
-        select(
-            func.sum(days.c.views), func.sum(done), func.sum(case((both, done))), func.sum(case((both, days.c.views)))
-        )
-    ).one()
-    whole = [None if value is None else int(value) for value in (views, interactions)]  # a sum may come as Decimal
-    return Gained(whole[0], whole[1], (int(pair[0] or 0), int(pair[1] or 0)))
-
-
-def cancelled(session: Session, start: datetime, end: datetime) -> int:
-    query = select(func.count()).where(col(Delivery.state) == State.CANCELLED, within(Delivery.since, start, end))
-    return session.scalar(query) or 0
-
-
-# The releases and their proofs
-
-
-def proofs(session: Session, start: datetime, end: datetime) -> list[Proof]:
-    """Every part of the deliveries published in the period, by release, channel and number."""
-    newest = (
-        select(col(Engagement.id))
+    sums = [
+        func.sum(value)
+        for value in (table.views, done, case((table.views.is_not(None), done)), case((known, table.views)))
+    ]
+    return (
+        select(table.period, *sums)
         .where(
-            col(Engagement.publication_id) == col(Publication.id),
-            col(Engagement.at) > start,
-            col(Engagement.at) <= end + TOLERANCE,
-            col(Engagement.planned) <= end,  # later plans count for the next period
+            table.period.in_(bindparam("periods", expanding=True)), table.samples > 0, *_on(table.channel_id, agency)
         )
-        .order_by(col(Engagement.at).desc())
-        .limit(1)
-        .correlate(Publication)
-        .scalar_subquery()
+        .group_by(table.period)
     )
-    # only a reading near a bound has to say what it was planned for
-    near = (col(Engagement.at) > end) | (col(Engagement.at) <= start + TOLERANCE)
-    query = (
-        select(
-            col(Publication.id),
-            col(Publication.channel_id),
-            col(Delivery.release_id),
-            col(Publication.url),
-            func.coalesce(col(Publication.removed), col(Publication.gone)).is_not(None),
-            case((near, col(Engagement.planned))),
-            case((near, col(Engagement.at))),
-            col(Engagement.id),
-            *(col(getattr(Engagement, name)) for name in COUNTS),
-        )
-        .join(Delivery, col(Delivery.id) == col(Publication.delivery_id))
-        .outerjoin(Engagement, col(Engagement.id) == newest)
-        .where(within(Delivery.published, start, end), col(Publication.published).is_not(None))
-        .order_by(col(Delivery.release_id), col(Publication.channel_id), col(Publication.id))
+
+
+def _whole(total: Any) -> int | None:
+    return None if total is None else int(total)  # a sum may come as Decimal
+
+
+def hours(session: Session, first: date, last: date) -> tuple[list[list[int]], int]:
+    """Interactions by local weekday and hour, and how many readings said so, of the local days *first* to *last*."""
+    found, readings = [[0] * 24 for _day in range(7)], 0
+    for hour, done, close in _rows(session, _hours(), first=first, last=last):
+        found[hour // 24][hour % 24] = int(done)
+        readings += int(close)
+    return found, readings
+
+
+@cache
+def _hours() -> Select[Any]:
+    table = _table("engagementhour")
+    sums = select(table.hour, func.sum(table.interactions), func.sum(table.readings))
+    return sums.where(table.day >= bindparam("first"), table.day <= bindparam("last")).group_by(table.hour)
+
+
+# The releases and their posts
+
+
+def reached(session: Session, period: str, start: datetime, end: datetime) -> dict[int, Reached]:
+    """What all posts of the releases published in the period had reached at its end, by the roll-up."""
+    return {
+        number: Reached(tuple(map(_whole, values)), int(rated), int(views))
+        for number, rated, views, *values in _rows(session, _reached(len(period)), period=period, start=start, end=end)
+    }
+
+
+@cache
+def _reached(length: int) -> Select[Any]:
+    """*length* of the labels tells weeks from months."""
+    table = _table("releaseperiod")
+    sums = [func.sum(table[name]) for name in ("rated", "rated_views", *COUNTS)]
+    by_then = (table.period <= bindparam("period")) & (func.length(table.period) == length)
+    return select(table.release_id, *sums).where(table.release_id.in_(_fresh()), by_then).group_by(table.release_id)
+
+
+def older(
+    session: Session, period: str, start: datetime, end: datetime, most: int, agency: str | None = None
+) -> dict[int, Values]:
+    """Gains of releases of which nothing was published in the period, those with most interactions first."""
+    rows = _rows(session, _older(agency), period=period, start=start, end=end, most=most)
+    return {number: tuple(values) for number, *values in rows}
+
+
+@cache
+def _older(agency: str | None) -> Select[Any]:
+    table = _table("releaseperiod")
+    done = sum((func.coalesce(table[name], 0) for name in INTERACTIONS), literal(0))
+    return (
+        select(table.release_id, *(table[name] for name in COUNTS))
+        .where(table.period == bindparam("period"), table.release_id.not_in(_fresh()), *_by(table.release_id, agency))
+        .order_by(done.desc(), func.coalesce(table.views, 0).desc(), table.release_id)
+        .limit(bindparam("most"))
     )
-    found, outside = [], []
-    for number, channel, release, url, gone, planned, at, sample, *values in session.execute(query):
-        if at is not None and not start < Sample(planned, at, ()).counts_for <= end:
-            outside.append(number)
-        found.append(Proof(number, channel, release, url, bool(gone), tuple(values) if sample else None))
-    return _looked_up(session, found, outside, start, end)
 
 
-def completed(
-    session: Session, found: Sequence[Proof], given: Mapping[int, Sequence[bool]], start: datetime, end: datetime
-) -> list[Proof]:
-    """*found*, with the last known value where the last reading was without one although the channel gives it."""
-    partly = [
-        proof.publication
-        for proof in found
-        if proof.values is not None
-        and any(value is None and there for value, there in zip(proof.values, given[proof.channel], strict=True))
-    ]
-    return _looked_up(session, found, partly, start, end)
-
-
-def _looked_up(
-    session: Session, found: Sequence[Proof], numbers: Sequence[int], start: datetime, end: datetime
-) -> list[Proof]:
-    """*found*, those of *numbers* with the last known values among all their samples of the period."""
-    values: dict[int, Values] = {}
-    for first in range(0, len(numbers), 500):
-        query = (
-            select(
-                col(Engagement.publication_id),
-                col(Engagement.planned),
-                col(Engagement.at),
-                *(col(getattr(Engagement, name)) for name in COUNTS),
-            )
-            .where(
-                col(Engagement.publication_id).in_(numbers[first : first + 500]),
-                col(Engagement.at) <= end + TOLERANCE,
-            )
-            .order_by(col(Engagement.publication_id), col(Engagement.at))
-        )
-        for number, planned, at, *counts in session.execute(query):
-            if start < Sample(planned, at, ()).counts_for <= end:
-                values[number] = known(tuple(counts), values.get(number, NOTHING))
-    looked = set(numbers)
-    return [
-        proof._replace(values=values.get(proof.publication)) if proof.publication in looked else proof
-        for proof in found
-    ]
-
-
-def links(found: Iterable[Proof], named: Mapping[int, Place]) -> dict[int, list[Link]]:
-    """By release, by name of the channel."""
+def links(session: Session, start: datetime, end: datetime, named: Mapping[int, Place]) -> dict[int, list[Link]]:
+    """Of the deliveries published in the period; by release, by name of the channel."""
     made: dict[int, list[Link]] = defaultdict(list)
-    for proof in found:
-        made[proof.release].append(Link(named[proof.channel].name, proof.url, proof.gone))
+    for release, channel, url, gone in _rows(session, _links(), start=start, end=end):
+        made[release].append(Link(named[channel].name, url, bool(gone)))
     return {release: sorted(some, key=lambda link: link.channel) for release, some in made.items()}
+
+
+@cache
+def _links() -> Select[Any]:
+    publication, delivery = _table("publication"), _table("delivery")
+    over = func.coalesce(publication.removed, publication.gone).is_not(None)
+    return (
+        select(delivery.release_id, publication.channel_id, publication.url, over)
+        .where(publication.delivery_id == delivery.id, _between(delivery.published), publication.published.is_not(None))
+        .order_by(publication.id)
+    )
+
+
+def over(session: Session, end: datetime, young: datetime, agency: str | None = None) -> int:
+    """Posts published since *young* that had been read before *end*, but were not there any more then."""
+    return int(_rows(session, _over(agency), end=end, young=young)[0][0])
+
+
+@cache
+def _over(agency: str | None) -> Select[Any]:
+    publication, sample = _table("publication"), _table("engagement")
+    read = select(sample.id).where(sample.publication_id == publication.id, sample.at < bindparam("end")).exists()
+    return select(func.count()).where(
+        func.coalesce(publication.removed, publication.gone).is_not(None),  # what the index holds
+        publication.published > bindparam("young"),
+        publication.published < bindparam("end"),
+        or_(publication.removed < bindparam("end"), publication.gone < bindparam("end")),
+        read,
+        *_on(publication.channel_id, agency),
+    )
 
 
 # What went wrong
 
 
-def failures(session: Session, start: datetime, end: datetime) -> tuple[Trouble, ...]:
+def failures(session: Session, start: datetime, end: datetime, agency: str | None = None) -> tuple[Trouble, ...]:
     """Refused or missed in the period."""
-    return _troubles(session, col(Delivery.state).in_(FAILURES), within(Delivery.since, start, end))
+    inside = _within(col(Delivery.since), start, end)
+    return _troubles(session, col(Delivery.state).in_(FAILURES), inside, *_concerns(agency))
 
 
-def holds(session: Session, end: datetime) -> tuple[Trouble, ...]:
+def _within(moment: Any, start: datetime, end: datetime) -> Any:
+    return (moment >= start) & (moment < end)
+
+
+def holds(session: Session, end: datetime, agency: str | None = None) -> tuple[Trouble, ...]:
     """Held or unknown now, since before *end*."""
-    return _troubles(session, col(Delivery.state).in_(OPEN), col(Delivery.since) < end)
+    return _troubles(session, col(Delivery.state).in_(OPEN), col(Delivery.since) < end, *_concerns(agency))
 
 
 def _troubles(session: Session, *where: Any) -> tuple[Trouble, ...]:
@@ -307,20 +400,28 @@ def _troubles(session: Session, *where: Any) -> tuple[Trouble, ...]:
     )
 
 
-def doubts(session: Session, start: datetime, end: datetime) -> Doubts:
+def doubts(session: Session, start: datetime, end: datetime, agency: str | None = None) -> Doubts:
     """Deliveries with an attempt of the period whose answer was lost, and what became of them."""
-    last = select(func.max(col(Attempt.id))).where(col(Attempt.delivery_id) == col(Delivery.id)).correlate(Delivery)
-    newest = last.scalar_subquery()
-    query = (
-        select(col(Delivery.id), col(Delivery.state), func.max(col(Attempt.id)), newest)
-        .join(Attempt, col(Attempt.delivery_id) == col(Delivery.id))
-        .where(col(Attempt.outcome).in_(LOST), within(Attempt.started, start, end))
-        .group_by(col(Delivery.id), col(Delivery.state))
-    )
-    rows = session.execute(query).all()
+    rows = _rows(session, _lost(agency), start=start, end=end)
     said = _decided(session, [row[0] for row in rows])
     became = [_became(state, unsure, newest, number in said) for number, state, unsure, newest in rows]
     return Doubts(len(became), *(became.count(what) for what in ("found", "absent", "person", "open")))
+
+
+@cache
+def _lost(agency: str | None) -> Select[Any]:
+    """Each delivery with its last lost attempt of the period, and its last one at all."""
+    attempt, delivery = _table("attempt"), _table("delivery")
+    lost = (
+        select(attempt.delivery_id, func.max(attempt.id).label("last"))
+        .where(text("outcome IN ('uncertain', 'lease over')"), _between(attempt.started))  # as the index has it
+        .group_by(attempt.delivery_id)
+        .subquery()
+    )
+    newest = select(func.max(attempt.id)).where(attempt.delivery_id == delivery.id).scalar_subquery()
+    return select(delivery.id, delivery.state, lost.c.last, newest).where(
+        delivery.id == lost.c.delivery_id, *_concerns(agency)
+    )
 
 
 def _became(state: State, unsure: int, newest: int, decided: bool) -> str:

@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
-from dissem.reports.page import Block, Chart, Listing, Page, Row, Section, Table
+from dissem.reports.layout import READY, Block, Chart, Listing, Page, Row, Section, Table
 from dissem.reports.words import NONE, said
 
 TITLE = 44  # longest title, letters
@@ -17,7 +17,7 @@ _OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-
 def text(page: Page) -> str:
     """*page* as text that ends with a line break."""
     blocks = [
-        "\n".join(map(visible, (f"{page.title} · {page.office}", page.period, page.printed))),
+        "\n".join(map(visible, (f"{page.title} · {page.office}", page.period, page.day))),
         _wrapped(page.summary),
         *(_wrapped(f"! {note}") for note in page.notes),
         *(_section(section, page.zone) for section in page.sections),
@@ -72,7 +72,7 @@ def _cell(row: Row, table: Table, place: int, zone: ZoneInfo) -> str:
 
 def _right(table: Table, place: int) -> bool:
     """Numbers stand to the right; so do the ready-made figures of the glance."""
-    return table.columns[place].numeric or (table.key == "glance" and place > 0)
+    return table.columns[place].numeric or (table.key in READY and place > 0)
 
 
 def _aligned(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> str:

@@ -2,18 +2,17 @@
 
 Deliveries belong to the period they were published in, [start, end); samples to the one they close, (start, end].
 
-Sums come from the daily roll-up (`source="rollups"`), or for an audit from the samples themselves ("samples"); both
-give the same figures, and when the samples are looked at anyway they are compared each time (`Readings.differs`).
-Periods before this one always come from the roll-up, which is kept for ever.
+Sums come from the roll-ups, which are kept while the samples are stored (`source="rollups"`), or for an audit from the
+samples themselves ("samples"); both give the same figures, and an audit says where they differ (`Readings.differs`).
+Periods before this one always come from the roll-ups, which are kept for ever.
 """
 
 import gc
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import partial
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -21,11 +20,11 @@ from sqlmodel import Session
 
 from dissem.channels.adapter import COUNTS
 from dissem.clock import local_day
-from dissem.config import EngagementSection
-from dissem.engagement.rollup import NOTHING, Values, rolled_up
-from dissem.errors import told
+from dissem.engagement.rollup import NOTHING, YOUNG, Values, closed_until
+from dissem.errors import WrongInput, told
 from dissem.reports import figures, periods, rows, samples
 from dissem.reports.figures import (
+    AgencyName,
     AgencyRow,
     ChannelRow,
     KindRow,
@@ -41,14 +40,15 @@ from dissem.reports.figures import (
     SilentChannel,
     Totals,
 )
-from dissem.reports.rows import About, Place, Sent
+from dissem.reports.noticing import noticed
+from dissem.reports.rows import About, Cells, Reached, Read, Sent
 from dissem.store.installation import Installation
 
-WEEKS_FOR = EngagementSection().weeks_for
 OLDER = 10  # earlier releases told, those that gained most
+ENOUGH = 100  # readings close enough to say in which hour something was gained, below which hours say nothing
+UNREAD = Reached(NOTHING, 0, 0)
 
 Source = Literal["rollups", "samples"]
-Cells = Mapping[tuple[int, str], tuple[int, Values]]  # readings and gains by channel and kind
 
 
 def of_week(
@@ -60,6 +60,7 @@ def of_week(
     printed: date | None = None,
     source: Source = "rollups",
     endings: Sequence[str] = (),
+    agency: str | None = None,
 ) -> Report:
     """The report of *week* ("2026-W47", "this" or "last", the two seen from *planned*) as this office files it.
 
@@ -67,7 +68,7 @@ def of_week(
     the same to the byte. *endings*: sentences on tokens and API versions about to end.
     """
     period = periods.week(week, now=planned, zone=installation.zone)
-    return of_period(installation, period, now=now, printed=printed, source=source, endings=endings)
+    return of_period(installation, period, now=now, printed=printed, source=source, endings=endings, agency=agency)
 
 
 def of_month(
@@ -79,10 +80,11 @@ def of_month(
     printed: date | None = None,
     source: Source = "rollups",
     endings: Sequence[str] = (),
+    agency: str | None = None,
 ) -> Report:
     """The same over a calendar *month*: "2026-11", "this" or "last"."""
     period = periods.month(month, now=planned, zone=installation.zone)
-    return of_period(installation, period, now=now, printed=printed, source=source, endings=endings)
+    return of_period(installation, period, now=now, printed=printed, source=source, endings=endings, agency=agency)
 
 
 def of_period(
@@ -93,6 +95,7 @@ def of_period(
     printed: date | None,
     source: Source,
     endings: Sequence[str],
+    agency: str | None = None,
 ) -> Report:
     """The report of *period*, with small pictures of its best releases."""
     from dissem.reports.pictures import pictured
@@ -107,44 +110,24 @@ def of_period(
             printed=day,
             source=source,
             weeks_for=installation.config.engagement.weeks_for,
-            endings=endings or _endings(installation, day),
+            endings=endings or _endings(installation, day, agency),
+            agency=agency,
         )
         return pictured(report, session, installation.media)
 
 
-def _endings(installation: Installation, day: date) -> list[str]:
-    """What ends soon, as seen at the beginning of *day*."""
+def _endings(installation: Installation, day: date, agency: str | None) -> list[str]:
+    """What ends soon, as seen at the beginning of *day*; logins only of the channels of *agency*."""
     from dissem.desk.endings import ending, logins_of, versions_of
 
     now = datetime.combine(day, time(), installation.zone)
-    found = ending(logins_of(installation), versions_of(installation), now=now, zone=installation.zone)
+    found = ending(logins_of(installation, agency), versions_of(installation), now=now, zone=installation.zone)
     return [told(one.reason()) for one in found]
-
-
-def reported(
-    session: Session,
-    period: Period,
-    *,
-    zone: ZoneInfo,
-    office: str,
-    printed: date,
-    source: Source = "rollups",
-    look: bool = True,
-    weeks_for: timedelta = WEEKS_FOR,
-    endings: Sequence[str] = (),
-) -> Report:
-    """The report of *period* as known on the day *printed*; reads only.
-
-    Without *look* the samples of the period are not gone through: its `readings` are None, and everything comes from
-    the roll-up in some ten milliseconds. *weeks_for* is the setting of that name.
-    """
-    with _uncollected():
-        return _reported(session, period, zone, office, printed, source, look, weeks_for, endings)
 
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Rows by the hundred thousand live until the end: to look for garbage among them again and again costs a fifth."""
+    """Rows by the ten thousand live until the end: to look for garbage among them again and again costs a third."""
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -154,18 +137,27 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _reported(
+@_uncollected()
+def reported(
     session: Session,
     period: Period,
+    *,
     zone: ZoneInfo,
     office: str,
     printed: date,
-    source: Source,
-    look: bool,
-    weeks_for: timedelta,
-    endings: Sequence[str],
+    source: Source = "rollups",
+    weeks_for: timedelta = YOUNG,
+    endings: Sequence[str] = (),
+    agency: str | None = None,
 ) -> Report:
-    seen = _Seen(session, period, zone, look or source == "samples", source)
+    """The report of *period* as known on the day *printed*; reads only. *weeks_for* is the setting of that name.
+
+    *agency*: of this one only, by the roll-ups. Figures are those of its own channels, whoever's release went out
+    there; releases are its own, on whatever channel; failures, holds and doubts are those of either.
+
+    An audit of a period whose samples are not all there any more is WrongInput.
+    """
+    seen = _Audited(session, period, zone) if source == "samples" else _Seen(session, period, zone, agency)
     over = printed > periods.days(period, zone)[1]
     past = _past(session, period, zone, seen)
     return Report(
@@ -184,28 +176,79 @@ def _reported(
         platforms=_platforms(seen),
         kinds=_kinds(seen),
         releases=_releases(session, period, seen),
-        failures=rows.failures(session, period.start, period.end),
-        holds=rows.holds(session, period.end),
-        doubts=rows.doubts(session, period.start, period.end),
+        failures=rows.failures(session, period.start, period.end, agency),
+        holds=rows.holds(session, period.end, agency),
+        doubts=rows.doubts(session, period.start, period.end, agency),
         silent=_silent(seen, period.end),
         endings=tuple(endings),
-        readings=_readings(session, period, zone, seen, weeks_for if over else None),
+        readings=_readings(session, period, seen, weeks_for, over),
+        noticed=noticed(session, period.start, period.end, periods.days(period, zone), agency=agency),
+        agency=_agency(seen),
     )
 
 
-class _Seen:
-    """What was read once and is needed by several parts of the report."""
+def _agency(seen: "_Seen") -> AgencyName | None:
+    return AgencyName(*seen.agencies[0]) if seen.agency and seen.agencies else None
 
-    def __init__(self, session: Session, period: Period, zone: ZoneInfo, look: bool, source: Source) -> None:
-        self.places = rows.places(session)
-        self.agencies = rows.agencies(session)
-        self.sent = rows.sent(session, period.start, period.end)
-        self.about = rows.about(session, rows.released(period.start, period.end))
-        self.rolled: Cells = rolled_up(session, *periods.days(period, zone))
-        self.looked = samples.look(session, period.start, period.end, zone) if look else None
-        self.counted: Cells | None = samples.cells(self.looked.reads) if self.looked else None
-        self.source = source
-        self.cells: Cells = self.counted if source == "samples" and self.counted is not None else self.rolled
+
+class _Seen:
+    """What was read once and is needed by several parts of the report; counts from the roll-ups."""
+
+    cells: Cells
+    read: Read
+    reached: Mapping[int, Reached]  # by release published in the period
+    older: Mapping[int, Values]  # gains by earlier release, the best first
+    hours: tuple[Sequence[Sequence[int]], int]  # and how many readings said so
+    differs = 0
+
+    def __init__(self, session: Session, period: Period, zone: ZoneInfo, agency: str | None = None) -> None:
+        self.agency = agency
+        self.named = rows.places(session)
+        self.places = {number: place for number, place in self.named.items() if agency in (None, place.agency)}
+        self.agencies = [one for one in rows.agencies(session) if agency in (None, one[0])]
+        everywhere = rows.sent(session, period.start, period.end)
+        self.posts = Counter(one.release for one in everywhere)
+        self.sent = [one for one in everywhere if one.channel in self.places] if agency else everywhere
+        self.about = rows.about(session, period.start, period.end)
+        self.look(session, period, zone)
+
+    def look(self, session: Session, period: Period, zone: ZoneInfo) -> None:
+        span = period.label, period.start, period.end
+        self.cells, self.read = rows.cells(session, period.label, self.agency)
+        self.reached = rows.reached(session, *span)
+        self.older = rows.older(session, *span, OLDER, self.agency)
+        self.hours = rows.hours(session, *periods.days(period, zone)) if self.agency is None else ((), 0)
+
+    def unread(self, session: Session, period: Period, young: timedelta) -> int:
+        """Posts read before, young enough, still there, whose reading at the end of the week did not come in time.
+
+        What they gained since their last reading counts for the week it is read in.
+        """
+        over = rows.over(session, period.end, period.end - young, self.agency)
+        return max(self.read.due - self.read.ended - over, 0)  # *young* may have been another one when they were read
+
+
+class _Audited(_Seen):
+    """The same from the samples."""
+
+    def look(self, session: Session, period: Period, zone: ZoneInfo) -> None:
+        closed = closed_until(session)
+        if closed and closed >= periods.days(period, zone)[0]:
+            raise WrongInput(
+                "The readings of {period} have been thrown away as old; only their sums are left.",
+                hint="Make the report without --raw.",
+                period=period.label,
+            )
+        looked = samples.look(session, period.start, period.end, zone, self.about.keys())
+        self.cells, self.reached, self.older = looked.cells, looked.reached, looked.best(OLDER)
+        self.read = Read(looked.publications, looked.late, looked.fallen)
+        self.hours, self.closed = (looked.hours.sums, looked.hours.close), looked.closed
+        kept, _read = rows.cells(session, period.label)
+        keys = kept.keys() | self.cells.keys()
+        self.differs = len({key[0] for key in keys if kept.get(key) != self.cells.get(key)})
+
+    def unread(self, session: Session, period: Period, young: timedelta) -> int:
+        return samples.unread(session, period.end, young, self.closed)
 
 
 # One row of sums: deliveries and cells that belong together
@@ -240,7 +283,7 @@ def _totals(session: Session, period: Period, seen: _Seen) -> Totals:
     read = _by_channel(seen.cells)
     return Totals(
         **everything.fields(),
-        cancelled=rows.cancelled(session, period.start, period.end),
+        cancelled=rows.cancelled(session, period.start, period.end, seen.agency),
         read=len(read),
         available={
             name: sum(values[place] is not None for values in read.values()) for place, name in enumerate(COUNTS)
@@ -299,41 +342,29 @@ def _kinds(seen: _Seen) -> tuple[KindRow, ...]:
 
 
 def _releases(session: Session, period: Period, seen: _Seen) -> tuple[ReleaseRow, ...]:
-    proofs = rows.proofs(session, period.start, period.end)
-    parts: dict[int, list[Values]] = defaultdict(list)
-    if seen.source == "samples" and seen.looked:
-        own = {one.publication for one in proofs}
-        for read in seen.looked.reads:
-            if read.publication in own:
-                parts[read.about.release].append(read.reached)
-    else:
-        for proof in rows.completed(session, proofs, _given(seen.cells, seen.places), period.start, period.end):
-            if proof.values is not None:
-                parts[proof.release].append(proof.values)
-    published: dict[int, int] = defaultdict(int)
-    for one in seen.sent:
-        published[one.release] += 1
-    links = rows.links(proofs, seen.places)
+    links = rows.links(session, period.start, period.end, seen.named)
     made = (
         ReleaseRow(
             release=number,
             title=about.title,
             kind=about.kind,
             agency=about.agency,
-            published=published[number],
+            published=seen.posts[number],
             links=tuple(links.get(number, ())),
-            **figures.engagement(parts.get(number, [])),
+            **_had(seen.reached.get(number, UNREAD)),
         )
         for number, about in seen.about.items()
-        if number in published
+        if seen.agency in (None, about.agency)
     )
     return tuple(sorted(made, key=figures.best_first))
 
 
-def _given(cells: Cells, places: Mapping[int, Place]) -> dict[int, Sequence[bool]]:
-    """By channel, which counts any of its publications had in the period."""
-    read = _by_channel(cells)
-    return {number: [value is not None for value in read.get(number, NOTHING)] for number in places}
+def _had(reached: Reached) -> dict[str, Any]:
+    return {
+        "gained": dict(zip(COUNTS, reached.values, strict=True)),
+        "interactions": figures.interactions(reached.values),
+        "rate": reached.rated / reached.rated_views if reached.rated_views > 0 else None,
+    }
 
 
 # What was before
@@ -341,15 +372,15 @@ def _given(cells: Cells, places: Mapping[int, Place]) -> dict[int, Sequence[bool
 
 def _past(session: Session, period: Period, zone: ZoneInfo, seen: _Seen) -> tuple[Past, ...]:
     """Up to BEFORE periods since anything was published, and this one."""
-    earlier = [
-        _one_past(session, one, rows.rolled(session, *periods.days(one, zone)))
-        for one in _earlier(period, zone, rows.first_published(session))
-    ]
-    return (*reversed(earlier), _one_past(session, period, _gained(seen.cells)))
+    earlier = list(_earlier(period, zone, rows.first_published(session, seen.agency)))
+    gained = rows.gained(session, [one.label for one in earlier], seen.agency)
+    nothing = rows.Gained(None, None, (0, 0))
+    before = [_one_past(session, one, gained.get(one.label, nothing), seen.agency) for one in earlier]
+    return (*reversed(before), _one_past(session, period, _gained(seen.cells), seen.agency))
 
 
-def _one_past(session: Session, period: Period, gained: rows.Gained) -> Past:
-    count = rows.counted(session, period.start, period.end)
+def _one_past(session: Session, period: Period, gained: rows.Gained, agency: str | None) -> Past:
+    count = rows.counted(session, period.start, period.end, agency)
     done, views = gained.both
     return Past(
         label=period.label,
@@ -392,47 +423,33 @@ def _silent(seen: _Seen, end: datetime) -> Silent:
     return Silent(tuple(agencies), tuple(channels))
 
 
-# What only the samples tell
+# How well it was read
 
 
-def _readings(
-    session: Session, period: Period, zone: ZoneInfo, seen: _Seen, weeks_for: timedelta | None
-) -> Readings | None:
-    looked = seen.looked
-    if looked is None or seen.counted is None:
-        return None
-    keys = seen.rolled.keys() | seen.counted.keys()
+def _readings(session: Session, period: Period, seen: _Seen, young: timedelta, over: bool) -> Readings:
+    hours, close = seen.hours
     return Readings(
-        publications=len(looked.reads),
-        late=sum(read.late for read in looked.reads),
-        fallen=sum(read.fallen for read in looked.reads),
-        unread=samples.unread(session, period.end, weeks_for, looked.closed) if weeks_for else 0,
-        differs=len({key[0] for key in keys if seen.rolled.get(key) != seen.counted.get(key)}),
-        hours=tuple(map(tuple, looked.hours)) if looked.close >= samples.ENOUGH else None,
-        older=_older(session, looked, set(seen.about)),
+        publications=seen.read.publications,
+        late=seen.read.late,
+        fallen=seen.read.fallen,
+        unread=seen.unread(session, period, young) if over and period.unit == "week" else 0,  # months end anywhere
+        differs=seen.differs,
+        hours=tuple(map(tuple, hours)) if close >= ENOUGH else None,
+        older=_older(session, seen.older),
     )
 
 
-def _older(session: Session, looked: samples.Looked, fresh: set[int]) -> tuple[OlderRow, ...]:
-    """Releases of which nothing was published in the period, those that gained most."""
-    old = samples.by_release(read for read in looked.reads if read.about.release not in fresh and read.about.published)
-    gained = {number: figures.engagement(parts) for number, parts in old.items()}
-    best = sorted(gained, key=partial(_most, gained))[:OLDER]
-    about = rows.about(session, best)
-    return tuple(_older_row(number, about[number], gained[number]) for number in best)
+def _older(session: Session, gained: Mapping[int, Values]) -> tuple[OlderRow, ...]:
+    about = rows.titles(session, list(gained))
+    return tuple(_older_row(number, about[number], values) for number, values in gained.items())
 
 
-def _most(gained: Mapping[int, Mapping[str, Any]], number: int) -> tuple[int, int, int]:
-    fields = gained[number]
-    return (-(fields["interactions"] or 0), -(fields["gained"]["views"] or 0), number)
-
-
-def _older_row(number: int, about: About, fields: Mapping[str, Any]) -> OlderRow:
+def _older_row(number: int, about: About, values: Values) -> OlderRow:
     return OlderRow(
         release=number,
         title=about.title,
         kind=about.kind,
         agency=about.agency,
-        gained=fields["gained"],
-        interactions=fields["interactions"],
+        gained=dict(zip(COUNTS, values, strict=True)),
+        interactions=figures.interactions(values),
     )

@@ -11,8 +11,7 @@ from typing import Any
 
 from dissem.errors import Broken
 from dissem.i18n import _
-from dissem.reports.figures import Report
-from dissem.reports.page import Page, Row, Table, tables
+from dissem.reports.layout import Page, Row, Table, tables
 from dissem.reports.words import Shape, Value
 
 _FORMATS: dict[Shape, str] = {
@@ -21,12 +20,14 @@ _FORMATS: dict[Shape, str] = {
     "share": "0.0%",
     "seconds": "#,##0",
     "moment": "yyyy-mm-dd hh:mm",
+    "change": "+#,##0;-#,##0;0",
 }
+LINE = 100  # letters of a line on the first sheet
 _TEXT_LENGTH = 32_000  # a cell holds 32,767 letters
 _INK, _LINE = "#0F4C56", "#D9E1E5"
 
 
-def workbook(report: Report, page: Page) -> bytes:
+def workbook(page: Page) -> bytes:
     """The same bytes for the same figures and the same printed day."""
     try:
         import xlsxwriter
@@ -35,7 +36,7 @@ def workbook(report: Report, page: Page) -> bytes:
     out = BytesIO()
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
     with xlsxwriter.Workbook(out, {**options, "remove_timezone": True}) as book:
-        printed = datetime.combine(report.printed, time(), UTC)
+        printed = datetime.combine(page.printed, time(), UTC)
         book.set_properties(
             {
                 "title": f"{page.title} {page.label}",
@@ -79,10 +80,11 @@ class _Sheets:
     def _front(self) -> None:
         sheet = self._sheet(self.page.title)
         sheet.set_column(0, 0, 100, self.wrapped)
-        lines = [self.page.office, self.page.period, self.page.printed, "", self.page.summary, "", *self.page.notes]
+        lines = [self.page.office, self.page.period, self.page.day, "", self.page.summary, "", *self.page.notes]
         sheet.write_string(0, 0, _plain(self.page.title), self.title)
         for place, line in enumerate(lines, start=1):
             sheet.write_string(place, 0, _plain(line), self.wrapped)
+            sheet.set_row(place, 15 * max(1, -(-len(line) // LINE)))  # nobody else makes room for a long line
 
     def _sheet(self, name: str) -> Any:
         """Names of sheets are short, different, and without some signs."""
@@ -91,7 +93,11 @@ class _Sheets:
         while (free := bare if number == 1 else f"{bare[:26]} {number}").casefold() in self.names:
             number += 1
         self.names.add(free.casefold())
-        return self.book.add_worksheet(free)
+        sheet = self.book.add_worksheet(free)
+        sheet.set_landscape()
+        sheet.set_paper(9)  # A4
+        sheet.fit_to_pages(1, 0)  # as wide as a page
+        return sheet
 
     def _table(self, table: Table) -> None:
         sheet = self._sheet(table.caption)
@@ -111,7 +117,7 @@ class _Sheets:
 
     def _row(self, sheet: Any, number: int, row: Row, table: Table) -> None:
         for place, (value, column) in enumerate(zip(row.cells, table.columns, strict=True)):
-            self._cell(sheet, number, place, value, column.shape)
+            self._cell(sheet, number, place, value, row.shape or column.shape)
         if row.links:
             links = " ".join(url for _name, url in row.links)
             sheet.write_string(number, len(table.columns), _plain(links))
@@ -152,16 +158,30 @@ class _Sheets:
         )
         chart.set_title({"name": _plain(table.caption), "name_font": {"size": 12}})
         chart.set_legend({"none": True})
-        chart.set_y_axis({"reverse": lying, "major_gridlines": {"visible": not lying, "line": {"color": _LINE}}})
+        names = {"reverse": lying, "major_gridlines": {"visible": False}}
+        values: dict[str, Any] = {"num_format": "#,##0", "major_gridlines": {"visible": True, "line": {"color": _LINE}}}
+        if min(_figures(table, drawn), default=0) >= 0:
+            values["min"] = 0  # or small differences would look large
+        chart.set_y_axis(names if lying else values)
+        chart.set_x_axis(values if lying else names)
         chart.set_size({"width": 620, "height": max(300, 26 * last + 90 if lying else 0)})
+        below = len(keys) > 3  # or a wide sheet would be printed too small
         sheet.insert_chart(
-            1, len(keys) + 2, chart, {"description": f"{_plain(table.caption)}: {_plain(table.columns[drawn].label)}"}
+            last + 2 if below else 1,
+            0 if below else len(keys) + 1,
+            chart,
+            {"description": f"{_plain(table.caption)}: {_plain(table.columns[drawn].label)}"},
         )
 
     def _shaded(self, sheet: Any, table: Table) -> None:
         last = len(table.rows), len(table.columns) - 1
         scale = {"type": "2_color_scale", "min_color": "#FFFFFF", "max_color": _INK}
         sheet.conditional_format(1, 1, *last, scale)
+
+
+def _figures(table: Table, place: int) -> list[float]:
+    cells = (row.cells[place] for row in table.rows)
+    return [cell for cell in cells if isinstance(cell, int | float)]
 
 
 def _width(table: Table, place: int) -> float:

@@ -1,6 +1,7 @@
 """A report made by hand, with one thing of everything, or with the same foreign text in every place for texts."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 from typing import Any
@@ -10,6 +11,7 @@ from PIL import Image
 
 from dissem.channels.adapter import COUNTS
 from dissem.reports import figures
+from dissem.reports.compared import Compared
 from dissem.reports.figures import (
     AgencyRow,
     ChannelRow,
@@ -29,6 +31,9 @@ from dissem.reports.figures import (
     Totals,
     Trouble,
 )
+from dissem.reports.noticed import Failing, FollowersRow, Foreign, Noticed, Untold, Vanished
+from dissem.reports.release import Approved, OnChannel, Point, ReleaseReport, Step, Try
+from dissem.reports.release import Untold as OneUntold
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
 MONDAY = datetime(2026, 11, 22, 17, tzinfo=UTC)
@@ -127,6 +132,83 @@ def report(texts: Sequence[str] = ("Banjir surut",), **changed: Any) -> Report:
                 for n, t in enumerate(texts, start=900)
             ),
         ),
+        "noticed": noticed(texts),
         "pictures": {1: picture()},
     }
     return Report(**{**known, **changed})
+
+
+def reason(text: str) -> dict[str, Any]:
+    return {"text": "The login was refused by {host}.", "hint": "", "values": {"host": text}}
+
+
+def noticed(texts: Sequence[str]) -> Noticed:
+    """One of everything for each text, wherever a text can stand."""
+    url = "https://board.example/?q="
+    return Noticed(
+        vanished=tuple(Vanished(n, t, t, t, t, f"{url}{t}", MONDAY, MONDAY + DAY) for n, t in enumerate(texts)),
+        foreign=tuple(Foreign(t, t, t, MONDAY, f"javascript:{t}", t) for t in texts),
+        failing=tuple(Failing(t, t, t, MONDAY, reason(t)) for t in texts),
+        untold=tuple(Untold(t, t, t, 3, 1) for t in texts),
+        followers=tuple(FollowersRow(t, t, t, 1200, 1203) for t in texts),
+        closed=None,
+    )
+
+
+def compared(texts: Sequence[str] = ("Banjir surut",)) -> Compared:
+    """The week beside the one before it."""
+    now = report(texts)
+    before = Period("week", "2026-W47", MONDAY - 7 * DAY, MONDAY)
+    return Compared(now, replace(now, period=before, past=now.past[:-1], channels=now.channels[1:], noticed=Noticed()))
+
+
+def released(texts: Sequence[str] = ("Banjir surut",), **changed: Any) -> ReleaseReport:
+    """One release; every text of *texts* is a channel, a reason, a person."""
+    first, url = texts[0], "https://board.example/?q="
+    known: dict[str, Any] = {
+        "release": 7,
+        "title": first,
+        "kind": "photo",
+        "agency": first,
+        "agency_name": first,
+        "state": "approved",
+        "author": first,
+        "created": MONDAY,
+        "submitted": MONDAY,
+        "rejected": first,
+        "zone": JAKARTA,
+        "office": first,
+        "printed": PRINTED,
+        "approvals": tuple(Approved(MONDAY, t, MONDAY + DAY if n else None) for n, t in enumerate(texts)),
+        "steps": tuple(Step(MONDAY, t, t, t) for t in texts),
+        "channels": tuple(on_channel(n, t, url) for n, t in enumerate(texts)),
+        "tries": tuple(Try(t, 1, MONDAY, t) for t in texts),
+        "growth": tuple(Point(h, MONDAY + h * DAY / 24, gained(views=h, likes=h // 2), h // 2) for h in (1, 6, 240)),
+        "pictures": {7: picture()},
+        **{name: value for name, value in tally(views=1000, likes=50).items() if name in ENGAGED},
+    }
+    return ReleaseReport(**{**known, **changed})
+
+
+ENGAGED = ("gained", "interactions", "rate")
+
+
+def on_channel(number: int, text: str, url: str) -> OnChannel:
+    return OnChannel(
+        delivery=number,
+        channel=text,
+        platform=text,
+        agency=text,
+        state="held" if number else "published",
+        held="unknown" if number else None,
+        due=MONDAY,
+        published=None if number else MONDAY + timedelta(seconds=30),
+        attempts=2,
+        reason=reason(text),
+        links=(Link(text, f"{url}{text}", gone=number % 2 == 1), Link(text, f"javascript:{text}", gone=False)),
+        read=MONDAY + DAY,
+        untold=(OneUntold("reach", text), OneUntold("clicks", "none")),
+        failing=MONDAY if number % 3 == 1 else None,
+        failing_reason=reason(text),
+        **{name: value for name, value in tally(views=5, likes=1).items() if name in ENGAGED},
+    )

@@ -10,7 +10,7 @@ It shares no code with the report; what both must agree on is said here in words
 - Interactions: likes, comments, shares and saves, those that are there.
 - Engagement rate: interactions over views, both summed over those channels and kinds (of a release: those of its posts)
   that have both.
-- What a release reached: of each part of its deliveries of the period, the last value that samples of the period have.
+- What a release reached: of each of its posts, also those of earlier periods, the last known values by the end.
 - On time: published at most sixty seconds after due. The 95th percentile is the smallest delay that at least 95 of 100
   deliveries do not exceed.
 - What is usual: lower quartile, median and upper quartile, linearly between neighbours, of up to eight periods before,
@@ -18,6 +18,7 @@ It shares no code with the report; what both must agree on is said here in words
 """
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -200,13 +201,13 @@ def _agencies(world: World, sent: Sequence[Any], cells: Any) -> list[dict[str, A
 def _releases(world: World, sent: Sequence[Any], start: datetime, end: datetime) -> list[dict[str, Any]]:
     rows = []
     for number in {d.release_id for d in sent}:
-        parts = []
         mine = [d for d in sent if d.release_id == number]
+        parts = []
         for publication in world.publications.values():
-            if publication.delivery_id in {d.id for d in mine}:
-                inside = [s for s in world.samples[publication.id] if start < moment(s) <= end]
-                if inside:
-                    parts.append({name: _last(inside, name) for name in COUNTS})
+            if world.deliveries[publication.delivery_id].release_id == number:
+                so_far = [s for s in world.samples[publication.id] if moment(s) <= end]
+                if so_far:
+                    parts.append({name: _last(so_far, name) for name in COUNTS})
         release = world.releases[number]
         about = {"title": release.title, "kind": release.kind.value, "agency": release.agency}
         rows.append({"release": number, **about, "published": len(mine), **_engagement(parts)})
@@ -288,6 +289,41 @@ def _silent(world: World, sent: Sequence[Any], end: datetime) -> dict[str, list[
     }
 
 
+def older(world: World, start: datetime, end: datetime) -> list[dict[str, Any]]:
+    """The ten releases of which nothing was published in the period whose posts gained most."""
+    fresh = {d.release_id for d in _sent(world, start, end)}
+    gains: dict[int, Counts] = {}
+    for publication in world.publications.values():
+        number = world.deliveries[publication.delivery_id].release_id
+        counts = gained(world.samples[publication.id], start, end)
+        if counts is None or number in fresh:
+            continue
+        total = gains.setdefault(number, dict.fromkeys(COUNTS))
+        for name in COUNTS:
+            if counts[name] is not None:
+                total[name] = (total[name] or 0) + counts[name]
+    rows = [{"release": n, "gained": total, "interactions": _interactions(total)} for n, total in gains.items()]
+    return sorted(rows, key=lambda row: (-(row["interactions"] or 0), -(row["gained"]["views"] or 0), row["release"]))[
+        :10
+    ]
+
+
+def unread(world: World, end: datetime, young: timedelta) -> int:
+    """Posts that had been read before the end, were younger than *young* and still there, without a reading planned for
+    the end that was taken at most two hours after it."""
+    missing = 0
+    for number, publication in world.publications.items():
+        out = publication.published
+        if out is None or not end - young < out < end:
+            continue
+        if any(over is not None and over < end for over in (publication.removed, publication.gone)):
+            continue
+        samples = world.samples[number]
+        read = any(s.planned == end and s.at <= end + TWO_HOURS for s in samples)
+        missing += any(s.at < end for s in samples) and not read
+    return missing
+
+
 def readings(world: World, start: datetime, end: datetime, zone: ZoneInfo) -> dict[str, Any]:
     """What only the samples tell.
 
@@ -312,3 +348,48 @@ def readings(world: World, start: datetime, end: datetime, zone: ZoneInfo) -> di
                 hours[middle.weekday()][middle.hour] += now - done
             at, done = sample.at, now
     return {**told, "hours": hours}
+
+
+def of_agency(world: World, code: str, start: datetime, end: datetime, before: Any) -> Any:
+    """The same for one agency: figures of its own channels; its own releases, wherever they went; failures, holds and
+    doubts of either."""
+    own, concerned = copy(world), copy(world)
+    own.cells, concerned.cells = {}, {}
+    own.channels = {number: c for number, c in world.channels.items() if c.agency == code}
+    own.deliveries = {number: d for number, d in world.deliveries.items() if d.channel_id in own.channels}
+    own.publications = {number: p for number, p in world.publications.items() if p.channel_id in own.channels}
+    concerned.deliveries = {
+        number: d
+        for number, d in world.deliveries.items()
+        if d.channel_id in own.channels or world.releases[d.release_id].agency == code
+    }
+    concerned.publications = {n: p for n, p in world.publications.items() if p.delivery_id in concerned.deliveries}
+    whole, mine, either = (of_period(one, start, end, before) for one in (world, own, concerned))
+    now, last = either["glance"]["failures"][0], _past(concerned, *before[0])["failures"]
+    usual = mine["glance"]["failures"][2:]
+    if usual[0] is not None:
+        known = sorted(_past(concerned, *b)["failures"] for b in before if _since_first(own, b))
+        usual = tuple(_between(known, share) for share in (0.25, 0.5, 0.75))
+    mine["glance"]["failures"] = (now, last if _since_first(own, before[0]) else None, *usual)
+    mine["totals"]["cancelled"] = either["totals"]["cancelled"]
+    return {
+        **mine,
+        "agencies": [row for row in whole["agencies"] if row["agency"] == code],
+        "releases": [row for row in whole["releases"] if row["agency"] == code],
+        **{name: either[name] for name in ("failures", "holds", "doubts")},
+        "silent": {
+            "agencies": [one for one in whole["silent"]["agencies"] if one == code],
+            "channels": mine["silent"]["channels"],
+        },
+    }
+
+
+def of_release(world: World, number: int, until: datetime | None = None) -> dict[str, Any]:
+    """What the posts of a release had reached by *until*, at all without it: the last known values, added up."""
+    parts = []
+    for publication in world.publications.values():
+        if world.deliveries[publication.delivery_id].release_id == number:
+            taken = [s for s in world.samples[publication.id] if until is None or s.at <= until]
+            if taken:
+                parts.append({name: _last(taken, name) for name in COUNTS})
+    return _engagement(parts)

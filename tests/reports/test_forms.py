@@ -16,14 +16,17 @@ import pytest
 import python_calamine
 from made_up_city import SMALL, City
 from report_maker import report_of
-from sample import PRINTED, picture, report
+from sample import PRINTED, compared, picture, released, report
 from sqlmodel import Session
 
 from dissem import i18n
 from dissem.errors import Broken
 from dissem.reports import charts, words
+from dissem.reports.compared import Compared
 from dissem.reports.figures import Doubts, Punctuality, Report, Silent
-from dissem.reports.page import BEST, page, tables
+from dissem.reports.html import COLOURS
+from dissem.reports.layout import tables
+from dissem.reports.page import BEST, page
 from dissem.reports.pictures import SIDE, _small
 from dissem.reports.render import FORMATS, render
 from dissem.reports.render import tables as csv_files
@@ -82,6 +85,19 @@ def test_the_same_week_printed_on_the_same_day_is_the_same_to_the_byte(form: Any
     documents = {render(report_of(settled, WEEK, endings=("A login ends.",)), form) for _time in range(2)}
 
     assert len(documents) == 1
+
+
+@pytest.mark.parametrize("made", [compared, released])
+@pytest.mark.parametrize("form", FORMATS)
+def test_other_reports_are_the_same_to_the_byte_too_and_differ_by_the_day(form: Any, made: Any) -> None:
+    assert render(made(), form) == render(made(), form)
+    assert form == "csv" or render(made(), form) != render(printed_later(made()), form)
+
+
+def printed_later(made: Any) -> Any:
+    if isinstance(made, Compared):
+        return replace(made, now=replace(made.now, printed=date(2026, 12, 1)))
+    return replace(made, printed=date(2026, 12, 1))
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -163,13 +179,13 @@ def test_a_month_is_called_a_month() -> None:
         ("Posts not read in time at the end: 1.", {}),
         ("Posts read late: 1.", {}),
         ("Posts with a count that fell: 1.", {}),
-        ("Channels whose daily sums differ from the readings: 1.", {}),
+        ("Channels whose sums differ from the readings: 1.", {}),
         ("Figures no platform gave: Reach, Comments, Saves, Clicks, Seconds watched.", {}),
         ("which is not the same as 0: Views (1/2), Likes (1/2), Shares (1/2).", {}),
         ("Made from the readings themselves.", {"source": "samples"}),
-        ("Made from the daily sums, which were compared with the readings.", {}),
+        ("Made from the daily sums.", {}),
         ("Made from the daily sums.", {"readings": None}),
-        ("Engagement rate = interactions ÷ views × 100 %", {}),
+        ("Engagement rate = interactions ÷ views × 100%", {}),
         ("Interactions = likes + comments + shares + saves.", {}),
     ],
 )
@@ -191,7 +207,8 @@ def test_html_stands_alone_and_asks_nobody() -> None:
     assert "@import" not in document
     assert any("default-src 'none'" in (meta.get("content") or "") for meta in reader.all("meta"))
     assert [a["href"] for a in reader.all("a") if not (a["href"] or "").startswith("#")] == [
-        "https://board.example/?q=Banjir surut"
+        "https://board.example/?q=Banjir surut",  # of the release
+        "https://board.example/?q=Banjir surut",  # of the one that vanished
     ]
 
 
@@ -328,10 +345,59 @@ def test_a_delay_is_said_in_the_unit_people_would_use(seconds: float | None, sai
 
 
 @pytest.mark.parametrize(
-    ("share", "said"), [(None, "–"), (0, "0 %"), (1, "100 %"), (0.0312, "3.1 %"), (0.0004, "0.04 %"), (0.25, "25 %")]
+    ("share", "said"), [(None, "–"), (0, "0%"), (1, "100%"), (0.0312, "3.1%"), (0.0004, "0.04%"), (0.25, "25%")]
 )
 def test_a_share_is_said_in_percent(share: float | None, said: str) -> None:
     assert words.share(share) == said
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        (date(2026, 11, 23), date(2026, 11, 29), "23–29 November 2026"),
+        (date(2026, 11, 30), date(2026, 12, 6), "30 November – 6 December 2026"),
+        (date(2026, 12, 28), date(2027, 1, 3), "28 December 2026 – 3 January 2027"),
+    ],
+)
+def test_a_week_is_said_as_briefly_as_people_write_it(first: date, last: date, said: str) -> None:
+    assert words.span(first, last) == said
+
+
+def test_a_change_too_small_to_be_seen_has_no_sign_of_its_own() -> None:
+    assert words.change(-0.0001, "share") == "±0 points"
+
+
+def test_platforms_are_called_as_people_call_them() -> None:
+    assert [words.platform(name) for name in ("x", "youtube", "facebook", "gone-long-ago")] == [
+        "X",
+        "YouTube",
+        "Facebook",
+        "gone-long-ago",
+    ]
+
+
+def test_the_page_darkens_its_drawings_with_itself() -> None:
+    document = render(report(), "html")
+
+    drawn = set(re.findall(r'(?:fill|stroke)="(#[0-9a-f]{6})"', document.partition("<svg")[2]))
+    assert "prefers-color-scheme: dark" in document
+    assert drawn <= {colour for colour, _name in COLOURS}
+
+
+def test_the_glance_is_kept_as_numbers_where_programs_go_on_with_them() -> None:
+    rows = list(csv.DictReader(io.StringIO(csv_files(report())["2026-W48-glance.csv"])))
+    sheet = opened(report()).get_sheet_by_name("At a glance").to_python()
+
+    assert rows[2] == {
+        "figure": "Views",
+        "now": "8000",
+        "before": "7000",
+        "change": "1000",
+        "usual": "3500.0",
+        "low": "1750.0",
+        "high": "5250.0",
+    }
+    assert sheet[3][:4] == ["Views", 8000.0, 7000.0, 1000.0]
 
 
 def test_a_change_has_its_sign_and_percent_only_where_that_says_something() -> None:
@@ -341,7 +407,7 @@ def test_a_change_has_its_sign_and_percent_only_where_that_says_something() -> N
         "+1.2 points",
     )
     assert (words.percent(150, 100), words.percent(5, 0), words.percent(None, 3), words.percent(4, 4)) == (
-        "+50 %",
+        "+50%",
         "",
         "",
         "",
@@ -354,11 +420,11 @@ def test_a_big_figure_is_short_on_a_narrow_bar(value: int, said: str) -> None:
 
 
 def test_fields_of_the_heat_map_are_darker_the_more_there_is() -> None:
-    shades = [charts._shade(step / 10) for step in range(11)]
+    weights = [charts._weight(step / 10) for step in range(11)]
 
-    greys = [sum(int(shade[place : place + 2], 16) for place in (1, 3, 5)) for shade in shades]
-    assert greys == sorted(greys, reverse=True)
-    assert len(set(greys)) == 11
+    assert weights == sorted(set(weights))
+    assert 0 < weights[0] < 0.1
+    assert weights[-1] == 1
 
 
 def test_a_picture_is_made_small_and_bare_and_a_broken_one_is_left_out(tmp_path: Path) -> None:

@@ -14,14 +14,18 @@ import pytest
 import python_calamine
 import typst
 from payloads import FORMULAS, MARKUP, TERMINAL
-from sample import report
+from sample import compared, released, report
 
 from dissem.reports import charts, pdf, render
 from dissem.reports.csv import harmless
-from dissem.reports.figures import Report
-from dissem.reports.page import page
 
 STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+
+
+EVERY = pytest.mark.parametrize("made", [report, compared, released])  # each kind of report
+
+
+STEERS = "\x1b\x07\x08\x9b\u202e\u2066\u200b\x00"
 
 
 def plain(text: str) -> str:
@@ -46,22 +50,29 @@ def test_an_ordinary_text_is_left_alone_in_csv(text: str) -> None:
     assert harmless(text) == text
 
 
-def test_no_cell_of_the_csv_is_a_formula_and_numbers_are_numbers() -> None:
-    rows = list(csv.reader(io.StringIO(render.render(report(FORMULAS), "csv"))))
+@EVERY
+def test_no_cell_of_the_csv_is_a_formula_and_numbers_are_numbers(made: Any) -> None:
+    rows = list(csv.reader(io.StringIO(render.render(made(FORMULAS), "csv"))))
 
     cells = [cell for row in rows for cell in row]
     dangerous = [cell for cell in cells if plain(cell).strip().startswith(STARTS) and not _is_number(cell)]
     assert dangerous == []
     assert all(f"'{formula}" in cells for formula in FORMULAS)
-    assert "-3" in cells  # a fall, as a number
+
+
+def test_a_fall_is_a_number_in_csv() -> None:
+    cells = [cell for row in csv.reader(io.StringIO(render.render(report(FORMULAS), "csv"))) for cell in row]
+
+    assert "-3" in cells
 
 
 def _is_number(cell: str) -> bool:
     return re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", cell) is not None
 
 
-def test_the_workbook_has_texts_where_texts_were_no_formula_and_no_link() -> None:
-    document = render.render(report(FORMULAS), "xlsx")
+@EVERY
+def test_the_workbook_has_texts_where_texts_were_no_formula_and_no_link(made: Any) -> None:
+    document = render.render(made(FORMULAS), "xlsx")
 
     book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(document))
     cells = {cell for name in book.sheet_names for row in book.get_sheet_by_name(name).to_python() for cell in row}
@@ -94,21 +105,24 @@ class Shape(HTMLParser):
         self.text += data
 
 
-def test_markup_brings_no_element_and_no_attribute_into_the_page() -> None:
-    expected = Shape(render.render(report(["Banjir surut"] * len(MARKUP)), "html"))
+@EVERY
+def test_markup_brings_no_element_and_no_attribute_into_the_page(made: Any) -> None:
+    expected = Shape(render.render(made([f"Banjir {number}" for number in range(len(MARKUP))]), "html"))
 
-    found = Shape(render.render(report(MARKUP), "html"))
+    found = Shape(render.render(made(MARKUP), "html"))
 
     assert found.elements == expected.elements
     assert all(link.startswith(("https://board.example/?q=", "#", "data:image/jpeg;base64,")) for link in found.links)
     assert all(plain(text) in found.text for text in MARKUP[:10])
 
 
-@pytest.mark.parametrize("text", MARKUP)
-def test_each_piece_of_markup_alone_leaves_the_page_as_it_is(text: str) -> None:
-    expected = Shape(render.render(report(), "html"))
+@EVERY
+def test_each_piece_of_markup_alone_leaves_the_page_as_it_is(made: Any) -> None:
+    expected = Shape(render.render(made(), "html")).elements
 
-    assert Shape(render.render(report([text]), "html")).elements == expected.elements
+    found = {text: Shape(render.render(made([text]), "html")).elements for text in MARKUP}
+
+    assert [text for text, elements in found.items() if elements != expected] == []
 
 
 def test_a_drawing_is_well_formed_and_has_no_element_of_a_text() -> None:
@@ -129,31 +143,34 @@ def test_a_drawing_is_well_formed_and_has_no_element_of_a_text() -> None:
 ELEMENTS = "selector(heading).or(link).or(image).or(table).or(ref).or(raw).or(math.equation).or(metadata)"
 
 
-def elements(made: Report) -> Counter[str]:
+def elements(made: Any) -> Counter[str]:
     """How often each element stands in the typeset document."""
-    data = json.dumps(pdf._data(made, page(made)), ensure_ascii=False)
+    data = json.dumps(pdf._data(render.laid_out(made)), ensure_ascii=False)
     found = typst.query(pdf.TEMPLATE.read_bytes(), ELEMENTS, sys_inputs={"data": data}, ignore_system_fonts=True)
     return Counter(element["func"] for element in json.loads(found))
 
 
-def test_nothing_in_a_text_is_markup_to_typst() -> None:
-    hostile = report(MARKUP)
+@EVERY
+def test_nothing_in_a_text_is_markup_to_typst(made: Any) -> None:
+    hostile = made(MARKUP)
 
     assert render.render(hostile, "pdf").startswith(b"%PDF-")
-    assert elements(hostile) == elements(report(["Banjir surut"] * len(MARKUP)))
+    assert elements(hostile) == elements(made([f"Banjir {number}" for number in range(len(MARKUP))]))
     assert elements(hostile)["heading"] > 10
 
 
+@EVERY
 @pytest.mark.parametrize("texts", [FORMULAS, TERMINAL])
-def test_the_pdf_is_made_whatever_signs_a_text_holds(texts: tuple[str, ...]) -> None:
-    assert render.render(report(texts), "pdf").startswith(b"%PDF-")
+def test_the_pdf_is_made_whatever_signs_a_text_holds(texts: tuple[str, ...], made: Any) -> None:
+    assert render.render(made(texts), "pdf").startswith(b"%PDF-")
 
 
 # Text and JSON
 
 
-def test_nothing_in_the_text_steers_a_terminal_but_everything_is_seen() -> None:
-    document = render.render(report((*TERMINAL, *FORMULAS)), "text")
+@EVERY
+def test_nothing_in_the_text_steers_a_terminal_but_everything_is_seen(made: Any) -> None:
+    document = render.render(made((*TERMINAL, *FORMULAS)), "text")
 
     assert [sign for sign in document if not sign.isprintable() and sign not in "\n\xa0"] == []
     assert "‹001B›" in document
@@ -166,7 +183,14 @@ def test_json_holds_texts_as_they_are_without_a_raw_sign_a_terminal_obeys() -> N
     document = render.render(report(texts), "json")
 
     assert [row["title"] for row in json.loads(document)["releases"]] == list(texts)
-    assert [sign for sign in document if sign in "\x1b\x07\x08\x9b\u202e\u2066\u200b\x00"] == []
+    assert [sign for sign in document if sign in STEERS] == []
+
+
+@EVERY
+def test_no_json_holds_a_raw_sign_a_terminal_obeys(made: Any) -> None:
+    document = render.render(made((*TERMINAL, *FORMULAS)), "json")
+
+    assert [sign for sign in document if sign in STEERS] == []
 
 
 def test_every_sign_said_to_have_a_shape_can_be_set() -> None:
