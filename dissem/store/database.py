@@ -147,10 +147,17 @@ def _postgresql(url: str, options: dict[str, Any]) -> Engine:
 
 def _watchful(url: str) -> dict[str, Any]:
     """What a connection needs so that a machine that is cut off harms nobody, unless *url* says otherwise: PostgreSQL
-    gives up a transaction that stands still, and with it the rows it locked; we notice a line that is dead."""
+    gives up a transaction that stands still, and with it the rows it locked; both sides notice a line that is dead."""
     given = make_url(url).query
     lively = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
-    options = f"-c idle_in_transaction_session_timeout=30s {given.get('options', '')}".strip()
+    theirs = {
+        "idle_in_transaction_session_timeout": "30s",
+        "tcp_keepalives_idle": "15",
+        "tcp_keepalives_interval": "5",
+        "tcp_keepalives_count": "3",
+        "tcp_user_timeout": "30s",
+    }
+    options = f"{' '.join(f'-c {name}={value}' for name, value in theirs.items())} {given.get('options', '')}".strip()
     return {"options": options, **{name: value for name, value in lively.items() if name not in given}}
 
 
@@ -176,7 +183,7 @@ _TROUBLE = (
     ("disk is full", Broken("The disk is full; nothing was written.", hint="Make room on the server.")),
     ("disk i/o", Broken("The disk reports an error.", hint="Look at the server's disk before going on.")),
     (
-        "idle-in-transaction timeout",
+        "transaction timeout",  # also of one that is idle
         Conflict("The database gave up a transaction that stood still; nothing of it was written.", hint="Try again."),
     ),
     ("authentication failed", Broken("PostgreSQL refuses the login.", hint=_LOGIN)),
