@@ -44,12 +44,12 @@ class Senders:
 
     @property
     def room(self) -> int:
-        """How many more to claim: as many as are on the wire may wait. None while enough of them do, and of a burst
-        a few first, which leave while the others are claimed."""
+        """How many more to claim: twice as many as are on the wire may wait. None while enough of them do, and of a
+        burst a few first, which leave while the others are claimed."""
         with self._change:
             if not self._waiting and not self._sending.total():
                 return min(FIRST, 2 * self.size)
-            return 0 if self._has_enough() else 2 * self.size - len(self._waiting) - self._sending.total()
+            return 0 if self._has_enough() else 3 * self.size - len(self._waiting) - self._sending.total()
 
     def await_room(self, seconds: float) -> bool:
         """Wait until there is room, at most so long; answers whether there was none at first."""
@@ -60,7 +60,7 @@ class Senders:
             return True
 
     def _has_enough(self) -> bool:
-        return len(self._waiting) > self.size // 2
+        return len(self._waiting) > self.size
 
     def in_hand(self) -> list[Claimed]:
         with self._change:

@@ -67,7 +67,7 @@ class Threads(Engine):
         self._known: dict[int, str] = {}
         self._known_at: datetime | None = None
         self._blind: frozenset[str] = frozenset()
-        self._renewed = now()
+        self._renewed = self._looked = now()
 
     def run(self, stop: Event, *, until_idle: bool = False, tick: Tick = lambda now: None) -> None:
         bell = self._bell()
@@ -128,6 +128,13 @@ class Threads(Engine):
             self._lookups.submit(partial(self._probe, number, channels[number]))
         self.carrier.reached(Point.BEFORE_CLAIM)
         more = self._send(now, channels, blocked)
+        if not more or abs(now - self._looked) > BUSY:
+            self._looked = now
+            self._take_for_others(now, blocked)
+        return more
+
+    def _take_for_others(self, now: datetime, blocked: Collection[int]) -> None:
+        """Claim what is to be uploaded and looked up; amid a burst now and then."""
         uploading = self.claims.preparing(now=now, limit=self._uploads.free, blocked=blocked)
         if uploading:
             self.carrier.reached(Point.CLAIMED_TO_PREPARE)
@@ -138,7 +145,6 @@ class Threads(Engine):
             self.carrier.reached(Point.CLAIMED_TO_LOOK)
         for claimed in looking:
             self._lookups.carry(partial(reconcile.look, self.carrier), claimed)
-        return more
 
     def _send(
         self,
