@@ -13,11 +13,15 @@ from typing import Any
 
 import pytest
 from noticeboard import WALLS
+from sqlalchemy import create_engine
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.util import LRUCache
 from town import Clock, Town
 
 from dissem import i18n
 from dissem.channels import registry
 from dissem.config import Config, DatabaseSection, NetworkSection, Office
+from dissem.store import database
 from dissem.store.database import Database
 from dissem.store.installation import Installation
 from dissem.store.migrate import migrate
@@ -48,6 +52,24 @@ def english() -> Iterator[None]:
     token = i18n.language.set("en")
     yield
     i18n.language.reset(token)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statements_are_built_once() -> Iterator[None]:
+    """Each test has a database of its own, and would build every statement anew, which is half of the time of them all.
+    So dialects of one kind count as equal, as they are here, and all engines share what was built."""
+    built: Any = LRUCache(5000)
+
+    def sharing(*arguments: Any, **options: Any) -> Any:
+        made = create_engine(*arguments, **options)
+        made._compiled_cache = built
+        return made
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(DefaultDialect, "__eq__", lambda one, other: type(one) is type(other))
+        patched.setattr(DefaultDialect, "__hash__", lambda one: hash(type(one)))
+        patched.setattr(database, "create_engine", sharing)
+        yield
 
 
 @pytest.fixture(scope="session")
