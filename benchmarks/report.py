@@ -1,8 +1,9 @@
 """The report of one week of a city with a million samples: from the roll-ups, from the samples, and as PDF.
 
 `python -m benchmarks.report [DATABASE [SAMPLES]]` prints a line a database. Each time is that of a process of its own:
-`… figures HOME URL WEEK` makes the figures both ways and lets the database add up the same samples, with nothing
-around it, for comparison; `… pdf HOME URL WEEK` makes the document.
+`… figures HOME WEEK` makes the figures both ways and lets the database add up the same samples, with nothing
+around it, for comparison; `… pdf HOME WEEK` makes the document, in a process that
+has loaded no more than the command does.
 """
 
 import json
@@ -20,10 +21,8 @@ from typing import Any
 
 from sqlalchemy import func, select, text
 
-from benchmarks import city
 from dissem.models import Engagement
 from dissem.store.installation import Installation
-from dissem.store.migrate import migrate
 
 SAMPLES = 1_000_000
 RELEASES = 730  # a week, that give as many
@@ -54,17 +53,21 @@ class Made:
 
 def measure(kind: str, samples: int) -> Made:
     """The week before the last of a made-up city on a database of *kind*."""
+    from benchmarks import city
+
     with tempfile.TemporaryDirectory() as folder, city.database_of(kind, Path(folder)) as url:
         home = Path(folder) / "home"
         installation = city.installed(home, url, 2)
         week, stored = fill(installation, samples)
         installation.close()
-        figures, document = (_run(what, str(home), url, week) for what in ("figures", "pdf"))
+        figures, document = (_run(what, str(home), week) for what in ("figures", "pdf"))
         return Made(samples=stored, **figures, **document)
 
 
 def fill(installation: Installation, samples: int) -> tuple[str, int]:
     """The made-up city of the tests with about *samples* samples; answers a full week of it, and how many there are."""
+    from dissem.store.migrate import migrate
+
     sys.path.append(str(Path(__file__).parents[1] / "tests"))
     from made_up_city import City, Size, settle  # type: ignore[import-not-found]
 
@@ -154,11 +157,11 @@ def main(kinds: tuple[str, ...], samples: int) -> None:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case [("figures" | "pdf") as what, home, url, week]:
-            opened = city.installed(Path(home), url, 2)
+        case [("figures" | "pdf") as what, home, week]:
+            opened = Installation.open(Path(home))
             print(json.dumps((figures if what == "figures" else pdf)(opened, week)))
             opened.close()
         case [kind, *samples]:
             main((kind,), int(samples[0]) if samples else SAMPLES)
         case _:
-            main(city.DATABASES, SAMPLES)
+            main(("sqlite", "postgresql"), SAMPLES)

@@ -1,6 +1,6 @@
 """Looking into the ledger: the course of one post's counts, what vanished, and every row for analysts."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -19,23 +19,41 @@ AT_ONCE = 1000  # rows in memory while the ledger is read out
 class Vanished(NamedTuple):
     """A post that the platform does not have any more, though nobody took it down here."""
 
-    publication: Publication
-    release: Release
-    channel: Channel
+    release: int
+    title: str
+    channel: str
+    platform: str
+    agency: str  # of the release
+    owner: str  # the agency of the channel
+    url: str | None
+    published: datetime | None
+    gone: datetime
 
 
 def gone(session: Session, start: datetime, end: datetime) -> list[Vanished]:
     """Posts that were found to be gone from *start* to before *end*, in that order. Stories that have run out are not
     among them: after their time nobody asks for them."""
     query = (
-        select(Publication, Release, Channel)
+        select(
+            col(Release.id),
+            col(Release.title),
+            col(Channel.name),
+            col(Channel.platform),
+            col(Release.agency),
+            col(Channel.agency),
+            col(Publication.url),
+            col(Publication.published),
+            col(Publication.gone),
+        )
+        .select_from(Publication)
         .join(Delivery, col(Delivery.id) == col(Publication.delivery_id))
         .join(Release, col(Release.id) == col(Delivery.release_id))
         .join(Channel, col(Channel.id) == col(Publication.channel_id))
         .where(col(Publication.gone) >= start, col(Publication.gone) < end)
         .order_by(col(Publication.gone), col(Publication.id))
     )
-    return [Vanished(*row) for row in session.execute(query)]
+    rows: Iterable[Any] = session.connection().execute(query)
+    return [Vanished(*row) for row in rows]
 
 
 class Moment(NamedTuple):

@@ -18,7 +18,8 @@ needs, whatever the number of samples.
 and months that begin by then: no row of theirs is made again from the samples that are left.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
@@ -27,13 +28,14 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Executable, delete, func, or_, select, text
+from sqlalchemy import Dialect, bindparam, delete, false, func, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 
 from dissem.channels.adapter import COUNTS
 from dissem.clock import local_day
 from dissem.config import EngagementSection
+from dissem.engagement.prepared import Prepared
 from dissem.models import Delivery, Engagement, EngagementDay, Publication, Release
 
 TOLERANCE = timedelta(hours=2)
@@ -66,6 +68,7 @@ class Sample(NamedTuple):
         return self.at if self.late else self.planned
 
 
+@lru_cache(maxsize=4096)  # many samples share their moments
 def day_of(instant: datetime, zone: ZoneInfo) -> date:
     """The local day that takes *instant*; a midnight is the end of the day before."""
     return local_day(instant - datetime.resolution, zone)
@@ -73,8 +76,6 @@ def day_of(instant: datetime, zone: ZoneInfo) -> date:
 
 def gained(values: Values, before: Values) -> Values:
     """What *values* have more than the last known ones *before*, None where they say nothing."""
-    if before is NOTHING:  # most posts are read for the first time
-        return values
     return tuple(None if v is None else v - (b or 0) for v, b in zip(values, before, strict=True))
 
 
@@ -91,6 +92,16 @@ def known(values: Values, before: Values) -> Values:
 def plus(one: Values, other: Values) -> Values:
     """The sum of what is available; None where neither says anything."""
     return tuple([b if a is None else a if b is None else a + b for a, b in zip(one, other, strict=True)])
+
+
+def summed(parts: Iterable[Values]) -> Values:
+    """The sum of what is available, count by count; NOTHING of no *parts*."""
+    return tuple([_sum(column) for column in zip(*parts, strict=True)]) or NOTHING
+
+
+def _sum(column: Sequence[int | None]) -> int | None:
+    known = [value for value in column if value is not None]
+    return sum(known) if known else None
 
 
 def interactions(values: Values) -> int | None:
@@ -137,10 +148,33 @@ class Sums:
 
     zone: ZoneInfo
     young: timedelta
-    days: dict[tuple[date, int, str], Values] = field(default_factory=dict)
+    days: "_Heaps" = field(default_factory=dict)
     read: dict[tuple[str, int, str], list[int]] = field(default_factory=dict)  # by period; READ alone
-    releases: dict[tuple[int, date], Values] = field(default_factory=dict)  # by day
-    hours: dict[tuple[date, int], Values] = field(default_factory=dict)
+    awaited: Counter[tuple[date, date, int, str]] = field(default_factory=Counter)  # of which days, but for the last
+    releases: "_Heaps" = field(default_factory=dict)  # by day
+    hours: "_Heaps" = field(default_factory=dict)
+
+    def first(self, post: Post, sample: Sample) -> None:
+        """Add the first sample of *post*: it gained all that it says, and tells at the end of which weeks another one
+        is due."""
+        day, late, values = day_of(sample.counts_for, self.zone), sample.late, sample.values
+        for label in labels(day):
+            counted = self.counted(post, label)
+            counted[_PUBLICATIONS] += 1
+            counted[_LATE] += late
+        _more(self.days, (day, post.channel, post.kind), (1, *values))
+        _more(self.releases, (post.release, day), (*rated(values), *values))
+        if post.published is not None:
+            self.within(day, post.published, sample.at, 0, interactions(values))
+            since, over = sample.at + datetime.resolution, post.published + self.young
+            self.awaited[day_of(since, self.zone), day_of(over, self.zone), post.channel, post.kind] += 1
+
+    def within(self, day: date, since: datetime, at: datetime, before: int | None, now: int | None) -> None:
+        """What was gained since the reading before, or since the post became public, if that was not long ago."""
+        if at - since > CLOSE or before is None or now is None:
+            return
+        local = (since + (at - since) / 2).astimezone(self.zone)
+        _more(self.hours, (day, 24 * local.weekday() + local.hour), (max(now - before, 0), 1))
 
     def counted(self, post: Post, label: str) -> list[int]:
         """How well the week or month *label* of posts like *post* was read, to be added to: READ."""
@@ -152,20 +186,25 @@ class Sums:
 
     def rows(self) -> dict[str, dict[Any, Values]]:
         """By table and key."""
-        periods: dict[Any, Values] = {key: (0, *counted, *NOTHING) for key, counted in self.read.items()}
-        for (day, channel, kind), (samples, *gain) in self.days.items():
+        periods: _Heaps = {key: [(0, *counted, *NOTHING)] for key, counted in self.read.items()}
+        for (since, over, channel, kind), posts in self.awaited.items():
+            for label in _weeks_between(since, over):
+                _more(periods, (label, channel, kind), (0, *UNREAD[:_DUE], posts, *UNREAD[_DUE + 1 :], *NOTHING))
+        for (day, channel, kind), heap in self.days.items():
+            samples, *gain = summed(heap)
             for label in labels(day):
                 _more(periods, (label, channel, kind), (samples, *UNREAD, *gain))
-        releases: dict[tuple[int, str], Values] = {}
-        for (release, day), more in self.releases.items():
+        releases: _Heaps = {}
+        for (release, day), heap in self.releases.items():
             for label in labels(day):
-                _more(releases, (release, label), more)
-        return dict(zip(TABLES, (self.days, periods, releases, self.hours), strict=True))
+                _more(releases, (release, label), summed(heap))
+        heaps = zip(TABLES, (self.days, periods, releases, self.hours), strict=True)
+        return {table: {key: summed(heap) for key, heap in rows.items()} for table, rows in heaps}
 
 
 READ = ("publications", "late", "fallen", "due", "ended")  # see EngagementPeriod
 UNREAD: Values = (0,) * len(READ)
-_DUE, _ENDED = READ.index("due"), READ.index("ended")
+_PUBLICATIONS, _LATE, _FALLEN, _DUE, _ENDED = range(len(READ))
 TABLES = {
     "engagementday": (("day", "channel_id", "kind"), ("samples", *COUNTS)),
     "engagementperiod": (("period", "channel_id", "kind"), ("samples", *READ, *COUNTS)),
@@ -174,9 +213,18 @@ TABLES = {
 }  # keys and sums
 
 
-def _more(rows: dict[Any, Values], key: Any, more: Values) -> None:
-    had = rows.get(key)
-    rows[key] = more if had is None else plus(had, more)
+_Heaps = dict[Any, list[Values]]  # by key, what is to be summed: all at once costs a tenth of one by one
+HIGH = 200  # a heap is summed up when it has grown so high, so that memory holds the sums
+
+
+def _more(heaps: _Heaps, key: Any, more: Values) -> None:
+    heap = heaps.get(key)
+    if heap is None:
+        heaps[key] = [more]
+        return
+    heap.append(more)
+    if len(heap) >= HIGH:
+        heap[:] = [summed(heap)]
 
 
 @dataclass
@@ -196,68 +244,57 @@ class Course:
         self.post, self.known = post, NOTHING
         self.first: datetime | None = None  # when it was read first
         self.last: Sample | None = None
-        self.runs: list[_Run | None] = [None, None]  # the week, the month
+        self.runs: list[_Run] = []  # the week, the month
 
     def take(self, sample: Sample, sums: Sums, *, anew: bool = True) -> Values:
         """What *sample* gained; not *anew*: it was added to the sums before."""
-        before, gain = self.known, gained(sample.values, self.known)
-        self.known = sample.values if self.last is None else known(sample.values, before)
+        if self.last is None:
+            return self._begin(sample, sums, anew)
+        before, last, gain = self.known, self.last, gained(sample.values, self.known)
+        self.known, self.last = known(sample.values, before), sample
         day = day_of(sample.counts_for, sums.zone)
         for place, label in enumerate(labels(day)):
             self._read(place, label, sample, before, sums if anew else None)
         if anew:
             self._add(day, sample, before, gain, sums)
-        self.first, self.last = self.first or sample.at, sample
+            sums.within(day, last.at, sample.at, interactions(last.values), interactions(sample.values))
         return gain
+
+    def _begin(self, sample: Sample, sums: Sums, anew: bool) -> Values:
+        self.known, self.first, self.last = sample.values, sample.at, sample
+        days = labels(day_of(sample.counts_for, sums.zone))
+        self.runs = [_Run(label, NOTHING, sample.late) for label in days]
+        if anew:
+            sums.first(self.post, sample)
+        return sample.values
 
     def _read(self, place: int, label: str, sample: Sample, before: Values, sums: Sums | None) -> None:
         run = self.runs[place]
-        new = run is None or run.label != label
-        if run is None or new:
+        new = run.label != label
+        if new:
             run = self.runs[place] = _Run(label, before)
         late = run.late or sample.late
         fallen = run.base is not NOTHING and _below(self.known, run.base)
         if sums:
             counted = sums.counted(self.post, label)
-            counted[0] += new
-            counted[1] += late - run.late
-            counted[2] += fallen - run.fallen
+            counted[_PUBLICATIONS] += new
+            counted[_LATE] += late - run.late
+            counted[_FALLEN] += fallen - run.fallen
         run.late, run.fallen = late, fallen
 
     def _add(self, day: date, sample: Sample, before: Values, gain: Values, sums: Sums) -> None:
         _more(sums.days, (day, self.post.channel, self.post.kind), (1, *gain))
-        done, seen = rated(self.known)
-        if self.last is not None:
-            done_before, seen_before = rated(before)
-            done, seen = done - done_before, seen - seen_before
-        _more(sums.releases, (self.post.release, day), (done, seen, *gain))
-        self._add_hour(day, sample, sums)
-        self._add_ends(sample, sums)
+        (done, seen), (done_before, seen_before) = rated(self.known), rated(before)
+        _more(sums.releases, (self.post.release, day), (done - done_before, seen - seen_before, *gain))
+        published = self.post.published
+        if published is not None and sample.planned < published + sums.young and not sample.late:
+            self._add_end(sample, sums)
 
-    def _add_hour(self, day: date, sample: Sample, sums: Sums) -> None:
-        """What was gained since the reading before, or since it became public, if that was not long ago."""
-        since = self.last.at if self.last else self.post.published
-        if since is None or sample.at - since > CLOSE:
-            return
-        done, now = (interactions(self.last.values) if self.last else 0), interactions(sample.values)
-        if done is None or now is None:
-            return
-        local = (since + (sample.at - since) / 2).astimezone(sums.zone)
-        _more(sums.hours, (day, 24 * local.weekday() + local.hour), (max(now - done, 0), 1))
-
-    def _add_ends(self, sample: Sample, sums: Sums) -> None:
-        """The first sample: at the end of which weeks another one is due. Later ones: whether that was taken."""
-        if self.post.published is None:
-            return
-        too_old = self.post.published + sums.young
-        if self.last is None:
-            first, over = sample.at + datetime.resolution, day_of(too_old, sums.zone)
-            for label in _weeks_between(day_of(first, sums.zone), over):
-                sums.counted(self.post, label)[_DUE] += 1
-        elif sample.planned < too_old and not sample.late:
-            label, end = _week_of(day_of(sample.planned, sums.zone), sums.zone)
-            if sample.planned == end and self.first is not None and self.first < end:
-                sums.counted(self.post, label)[_ENDED] += 1
+    def _add_end(self, sample: Sample, sums: Sums) -> None:
+        """Whether this is the reading at the end of a week that was due."""
+        label, end = _week_of(day_of(sample.planned, sums.zone), sums.zone)
+        if sample.planned == end and self.first is not None and self.first < end:
+            sums.counted(self.post, label)[_ENDED] += 1
 
 
 def _below(values: Values, base: Values) -> bool:
@@ -289,26 +326,27 @@ def add(session: Session, sums: Sums) -> None:
 
 
 def _put(session: Session, tables: Mapping[str, Mapping[Any, Values]]) -> None:
-    dialect = session.get_bind().dialect.name
+    connection = session.connection()
     for table, rows in tables.items():
         if rows:
-            names = [name for part in TABLES[table] for name in part]
             # sorted, so that two writers on PostgreSQL lock the rows in the same order
-            made = [dict(zip(names, (*key, *rows[key]), strict=True)) for key in sorted(rows)]
-            session.connection().execute(_upsert(table, dialect), made)
+            _upsert(table, connection.dialect).run(connection, [(*key, *rows[key]) for key in sorted(rows)])
 
 
 @cache
-def _upsert(name: str, dialect: str) -> Executable:
+def _upsert(name: str, dialect: Dialect) -> Prepared:
     table, (keys, columns) = SQLModel.metadata.tables[name], TABLES[name]
-    insert: Any = (postgresql if dialect == "postgresql" else sqlite).insert(table)
-    summed = {
+    insert: Any = (postgresql if dialect.name == "postgresql" else sqlite).insert(table)
+    summed_up = {
         # None only while neither side has a value
         column: func.coalesce(table.c[column] + insert.excluded[column], insert.excluded[column], table.c[column])
         for column in columns
     }
-    upsert: Executable = insert.on_conflict_do_update(index_elements=list(keys), set_=summed)
-    return upsert
+    names = [*keys, *columns]
+    opened = {"closed": false()} if "closed" in table.c else {}
+    filled = insert.values({**{column: bindparam(column) for column in names}, **opened})
+    upsert = filled.on_conflict_do_update(index_elements=list(keys), set_=summed_up)
+    return Prepared(upsert, table, names, dialect, shared=("day",))
 
 
 def rebuild(session: Session, zone: ZoneInfo, *, young: timedelta = YOUNG) -> int:

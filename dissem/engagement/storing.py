@@ -8,21 +8,21 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache, lru_cache
-from operator import attrgetter, itemgetter
+from functools import cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Dialect, Select, bindparam, insert, select, update
+from sqlalchemy import Dialect, Select, String, bindparam, insert, select, type_coerce, update
 from sqlmodel import Session, SQLModel, col
 
 from dissem.channels.adapter import COUNTS, Counts, Gone, Why
 from dissem.engagement import rollup
-from dissem.engagement.plans import NEVER, Last
+from dissem.engagement.plans import Last
+from dissem.engagement.prepared import Prepared, Row
 from dissem.engagement.rollup import YOUNG, Course, Post, Sample, Sums
 from dissem.models import Publication
 
-Row = tuple[Any, ...]
 _COLUMNS = ("publication_id", "planned", "at", "raw", "missing", "fell", *COUNTS)
 _values = attrgetter(*COUNTS)
 
@@ -80,64 +80,50 @@ def _keep(session: Session, reads: Sequence[Read], posts: dict[int, Post], now: 
     earlier = _earlier(session, [one.publication for one in reads])
     rows = []
     for one in reads:
-        course, last = Course(posts[one.publication]), NEVER
-        for sample in earlier.get(one.publication, ()):
-            course.take(sample, sums, anew=False)
-            last = Last(max(sample.planned, last.planned or sample.planned), sample.at)
-        if last.covers(one.plan):
-            continue
-        values = _values(one.answer)
-        gain = course.take(Sample(one.plan, now, values), sums)
-        rows.append(_row(one, values, rollup.fell(gain), now))
+        sample, post = Sample(one.plan, now, _values(one.answer)), posts[one.publication]
+        if one.publication not in earlier:
+            sums.first(post, sample)
+            rows.append(_row(one, sample, ()))
+        elif (gain := _gained(post, earlier[one.publication], sample, sums)) is not None:
+            rows.append(_row(one, sample, rollup.fell(gain)))
     if rows:
         connection = session.connection()
-        _Insertion.by(connection.dialect).run(connection, rows)
+        _insertion(connection.dialect).run(connection, rows)
         rollup.add(session, sums)
     return len(rows)
 
 
-def _row(one: Read, values: rollup.Values, fell: Sequence[str], now: datetime) -> Row:
+def _gained(post: Post, earlier: Sequence[Sample], sample: Sample, sums: Sums) -> rollup.Values | None:
+    """What *sample* gained over the *earlier* ones, added to *sums*; None: these cover it."""
+    if Last(max(one.planned for one in earlier), earlier[-1].at).covers(sample.planned):
+        return None
+    course = Course(post)
+    for one in earlier:
+        course.take(one, sums, anew=False)
+    return course.take(sample, sums)
+
+
+def _row(one: Read, sample: Sample, fell: Sequence[str]) -> Row:
     """In the order of `_COLUMNS`."""
     answer: Any = one.answer
-    why = missing(answer, values, one.counts)
-    return one.publication, one.plan, now, dict(answer.raw), why or None, " ".join(fell) or None, *values
+    why = missing(answer, sample.values, one.counts)
+    fallen = " ".join(fell) or None
+    return one.publication, sample.planned, sample.at, dict(answer.raw), why or None, fallen, *sample.values
 
 
 def missing(answer: Counts, values: rollup.Values, counts: frozenset[str]) -> dict[str, str]:
     """Why each of *counts* that has no value has none."""
+    if None not in values:
+        return {}
     without = [name for name, value in zip(COUNTS, values, strict=True) if value is None and name in counts]
     return {name: answer.why.get(name, Why.SILENT).value for name in without}
 
 
-class _Insertion:
-    """Many samples at once, by the driver's own call: SQLAlchemy's way costs twice the time for every row."""
-
-    def __init__(self, dialect: Dialect) -> None:
-        table = _table("engagement")
-        compiled: Any = insert(table).values({name: bindparam(name) for name in _COLUMNS}).compile(dialect=dialect)
-        self.text = str(compiled)
-        self.ordered: Any = None  # the values in the places of the statement, where it does not name them
-        if compiled.positional:
-            self.ordered = itemgetter(*(_COLUMNS.index(name) for name in compiled.positiontup))
-        impls = [table.c[name].type.dialect_impl(dialect) for name in _COLUMNS]
-        made = [(place, impl.bind_processor(dialect)) for place, impl in enumerate(impls)]
-        moments = (_COLUMNS.index("planned"), _COLUMNS.index("at"))  # many rows share theirs
-        self.processors = [(p, lru_cache(256)(process) if p in moments else process) for p, process in made if process]
-
-    @classmethod
-    @cache
-    def by(cls, dialect: Dialect) -> "_Insertion":
-        return cls(dialect)
-
-    def run(self, connection: Connection, rows: Sequence[Row]) -> None:
-        connection.exec_driver_sql(self.text, [self._bound(row) for row in rows])
-
-    def _bound(self, row: Row) -> Any:
-        """As the driver takes it: in the places of the statement, or by name."""
-        values = list(row)
-        for place, process in self.processors:
-            values[place] = process(values[place])
-        return self.ordered(values) if self.ordered else dict(zip(_COLUMNS, values, strict=True))
+@cache
+def _insertion(dialect: Dialect) -> Prepared:
+    table = _table("engagement")
+    statement = insert(table).values({name: bindparam(name) for name in _COLUMNS})
+    return Prepared(statement, SQLModel.metadata.tables["engagement"], _COLUMNS, dialect, shared=("planned", "at"))
 
 
 def _table(name: str) -> Any:
@@ -150,14 +136,15 @@ def _locked(session: Session, publications: Sequence[int]) -> dict[int, Post]:
     SQLite locks the whole database when a write begins; there FOR UPDATE says nothing.
     """
     rows = session.connection().execute(_there(), {"numbers": list(publications)}).all()
-    return {number: Post(channel, kind.value, release, published) for number, channel, kind, release, published in rows}
+    return {number: Post(*post) for number, *post in rows}
 
 
 @cache
 def _there() -> Select[Any]:
     publication, delivery, release = _table("publication"), _table("delivery"), _table("release")
+    kind = type_coerce(release.c.kind, String)
     return (
-        select(publication.c.id, publication.c.channel_id, release.c.kind, release.c.id, publication.c.published)
+        select(publication.c.id, publication.c.channel_id, kind, release.c.id, publication.c.published)
         .join(delivery, delivery.c.id == publication.c.delivery_id)
         .join(release, release.c.id == delivery.c.release_id)
         .where(

@@ -18,8 +18,9 @@ from zoneinfo import ZoneInfo
 
 from dissem.channels.adapter import COUNTS
 from dissem.engagement.rollup import INTERACTIONS as INTERACTIONS
-from dissem.engagement.rollup import NOTHING, Values
+from dissem.engagement.rollup import Values, rated
 from dissem.engagement.rollup import interactions as interactions
+from dissem.engagement.rollup import summed as summed
 from dissem.reports.noticed import Noticed
 
 PUNCTUAL = 60  # seconds after due that still count as on time
@@ -286,33 +287,16 @@ class Report:
 
 def both(parts: Iterable[Values]) -> tuple[int, int]:
     """Interactions and views of those of *parts* that have both."""
-    pairs = [(done, values[_VIEWS]) for values in parts if (done := interactions(values)) is not None]
-    seen = [(done, views) for done, views in pairs if views is not None]
-    return sum(done for done, _views in seen), sum(views for _done, views in seen)
+    pairs = [rated(values) for values in parts]
+    return sum(done for done, _views in pairs), sum(views for _done, views in pairs)
 
 
-def rate(parts: Iterable[Values]) -> float | None:
-    """The engagement rate over *parts*; None if nothing was seen."""
-    done, views = both(parts)
-    return done / views if views > 0 else None
-
-
-def summed(parts: Iterable[Values]) -> Values:
-    """The sum of what is available, count by count."""
-    total = []
-    for column in zip(*parts, strict=True):
-        known = [value for value in column if value is not None]
-        total.append(sum(known) if known else None)
-    return tuple(total) or NOTHING
-
-
-def engagement(parts: Sequence[Values]) -> dict[str, Any]:
-    """The fields of a row that are about engagement."""
-    total = summed(parts)
+def engagement(total: Values, done: int, views: int) -> dict[str, Any]:
+    """The fields of a row that are about engagement. *done*, *views*: of those parts of the *total* that have both."""
     return {
         "gained": dict(zip(COUNTS, total, strict=True)),
         "interactions": interactions(total),
-        "rate": rate(parts),
+        "rate": done / views if views > 0 else None,
     }
 
 

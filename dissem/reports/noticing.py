@@ -38,17 +38,10 @@ def noticed(
 
 
 def _vanished(session: Session, start: datetime, end: datetime, agency: str | None) -> Iterator[Vanished]:
-    for publication, release, channel in ledger.gone(session, start, end):
-        if publication.gone and agency in (None, release.agency, channel.agency):
+    for one in ledger.gone(session, start, end):
+        if agency in (None, one.agency, one.owner):
             yield Vanished(
-                release.id or 0,
-                release.title,
-                channel.name,
-                channel.platform,
-                release.agency,
-                publication.url,
-                publication.published,
-                publication.gone,
+                one.release, one.title, one.channel, one.platform, one.agency, one.url, one.published, one.gone
             )
 
 

@@ -157,7 +157,8 @@ def reached(readings: Iterable[Reading]) -> Values:
 
 def engaged(posts: Sequence[Sequence[Reading]]) -> dict[str, Any]:
     """The fields of a row that are about engagement, over *posts* that were read."""
-    return figures.engagement([reached(readings) for readings in posts if readings])
+    parts = [reached(readings) for readings in posts if readings]
+    return figures.engagement(figures.summed(parts), *figures.both(parts))
 
 
 def growth(posts: Sequence[Sequence[Reading]], first: datetime | None) -> tuple[Point, ...]:

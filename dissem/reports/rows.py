@@ -322,9 +322,10 @@ def _older(agency: str | None) -> Select[Any]:
 def links(session: Session, start: datetime, end: datetime, named: Mapping[int, Place]) -> dict[int, list[Link]]:
     """Of the deliveries published in the period; by release, by name of the channel."""
     made: dict[int, list[Link]] = defaultdict(list)
-    for release, channel, url, gone in _rows(session, _links(), start=start, end=end):
+    rows = _rows(session, _links(), start=start, end=end)
+    for release, channel, url, gone in sorted(rows, key=lambda row: named[row[1]].name):
         made[release].append(Link(named[channel].name, url, bool(gone)))
-    return {release: sorted(some, key=lambda link: link.channel) for release, some in made.items()}
+    return made
 
 
 @cache

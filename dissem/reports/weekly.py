@@ -11,8 +11,8 @@ import gc
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import cached_property
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,7 @@ from sqlmodel import Session
 
 from dissem.channels.adapter import COUNTS
 from dissem.clock import local_day
-from dissem.engagement.rollup import NOTHING, YOUNG, Values, closed_until
+from dissem.engagement.rollup import NOTHING, YOUNG, Values, closed_until, rated
 from dissem.errors import WrongInput, told
 from dissem.reports import figures, periods, rows, samples
 from dissem.reports.figures import (
@@ -211,6 +211,7 @@ class _Seen:
         self.sent = [one for one in everywhere if one.channel in self.places] if agency else everywhere
         self.about = rows.about(session, period.start, period.end)
         self.look(session, period, zone)
+        self.groups = _by_channel(self)
 
     def look(self, session: Session, period: Period, zone: ZoneInfo) -> None:
         span = period.label, period.start, period.end
@@ -254,63 +255,73 @@ class _Audited(_Seen):
 # One row of sums: deliveries and cells that belong together
 
 
-@dataclass
 class _Group:
-    sent: list[Sent]
-    cells: list[tuple[int, Values]]
+    """*cells*: readings, interactions and views where there are both, then the gains."""
+
+    def __init__(self) -> None:
+        self.sent: list[Sent] = []
+        self.cells: list[Values] = []
+
+    @cached_property
+    def total(self) -> Values:
+        return figures.summed(self.cells) if self.cells else (0, 0, 0, *NOTHING)
 
     def fields(self) -> dict[str, Any]:
         """The fields of a Tally."""
+        readings, done, views, *total = self.total
         return {
             "releases": len({one.release for one in self.sent}),
             "published": len(self.sent),
-            "readings": sum(readings for readings, _values in self.cells),
-            **figures.engagement([values for _readings, values in self.cells]),
+            "readings": readings,
+            **figures.engagement(tuple(total), done or 0, views or 0),
         }
 
 
-def _grouped(seen: _Seen, of_sent: Callable[[Sent], Any], of_cell: Callable[[int, str], Any]) -> dict[Any, _Group]:
-    groups: dict[Any, _Group] = defaultdict(lambda: _Group([], []))
+def _cell(readings: int, values: Values) -> Values:
+    return (readings, *rated(values), *values)
+
+
+def _by_channel(seen: "_Seen") -> dict[int, _Group]:
+    groups: dict[int, _Group] = defaultdict(_Group)
     for one in seen.sent:
-        groups[of_sent(one)].sent.append(one)
-    for (channel, kind), cell in seen.cells.items():
-        groups[of_cell(channel, kind)].cells.append(cell)
+        groups[one.channel].sent.append(one)
+    for (channel, _kind), cell in seen.cells.items():
+        groups[channel].cells.append(_cell(*cell))
     return groups
 
 
+def _together(groups: Mapping[int, _Group], of: Callable[[int], Any]) -> dict[Any, _Group]:
+    """Those of channels, brought together."""
+    found: dict[Any, _Group] = defaultdict(_Group)
+    for channel, group in groups.items():
+        found[of(channel)].sent += group.sent
+        if group.cells:
+            found[of(channel)].cells.append(group.total)
+    return found
+
+
 def _totals(session: Session, period: Period, seen: _Seen) -> Totals:
-    everything = _Group(seen.sent, list(seen.cells.values()))
-    read = _by_channel(seen.cells)
+    everything = _together(seen.groups, lambda _channel: None).get(None, _Group())
+    read = [group.total[-len(COUNTS) :] for group in seen.groups.values() if group.cells]
     return Totals(
         **everything.fields(),
         cancelled=rows.cancelled(session, period.start, period.end, seen.agency),
         read=len(read),
-        available={
-            name: sum(values[place] is not None for values in read.values()) for place, name in enumerate(COUNTS)
-        },
+        available={name: sum(values[place] is not None for values in read) for place, name in enumerate(COUNTS)},
     )
-
-
-def _by_channel(cells: Cells) -> dict[int, Values]:
-    by_channel: dict[int, list[Values]] = defaultdict(list)
-    for (channel, _kind), (_readings, values) in cells.items():
-        by_channel[channel].append(values)
-    return {channel: figures.summed(values) for channel, values in by_channel.items()}
 
 
 def _channels(seen: _Seen) -> tuple[ChannelRow, ...]:
     """Those with something to say, by agency and name."""
-    groups = _grouped(seen, lambda one: one.channel, lambda channel, _kind: channel)
     return tuple(
-        ChannelRow(channel=place.name, platform=place.platform, agency=place.agency, **groups[number].fields())
+        ChannelRow(channel=place.name, platform=place.platform, agency=place.agency, **seen.groups[number].fields())
         for number, place in seen.places.items()
-        if number in groups
+        if number in seen.groups
     )
 
 
 def _agencies(seen: _Seen) -> tuple[AgencyRow, ...]:
-    owner = {number: place.agency for number, place in seen.places.items()}
-    groups = _grouped(seen, lambda one: owner[one.channel], lambda channel, _kind: owner[channel])
+    groups = _together(seen.groups, lambda channel: seen.places[channel].agency)
     own: dict[str, set[int]] = defaultdict(set)
     for number, about in seen.about.items():
         own[about.agency].add(number)
@@ -322,19 +333,17 @@ def _agencies(seen: _Seen) -> tuple[AgencyRow, ...]:
 
 
 def _platforms(seen: _Seen) -> tuple[PlatformRow, ...]:
-    platform = {number: place.platform for number, place in seen.places.items()}
-    groups = _grouped(seen, lambda one: platform[one.channel], lambda channel, _kind: platform[channel])
-    heard = {one.channel for one in seen.sent} | {channel for channel, _kind in seen.cells}
-    return tuple(
-        PlatformRow(
-            platform=name, channels=sum(platform[channel] == name for channel in heard), **groups[name].fields()
-        )
-        for name in sorted(groups)
-    )
+    groups = _together(seen.groups, lambda channel: seen.places[channel].platform)
+    heard = Counter(seen.places[channel].platform for channel in seen.groups)
+    return tuple(PlatformRow(platform=name, channels=heard[name], **groups[name].fields()) for name in sorted(groups))
 
 
 def _kinds(seen: _Seen) -> tuple[KindRow, ...]:
-    groups = _grouped(seen, lambda one: seen.about[one.release].kind, lambda _channel, kind: kind)
+    groups: dict[str, _Group] = defaultdict(_Group)
+    for one in seen.sent:
+        groups[seen.about[one.release].kind].sent.append(one)
+    for (_channel, kind), cell in seen.cells.items():
+        groups[kind].cells.append(_cell(*cell))
     return tuple(KindRow(kind=kind, **groups[kind].fields()) for kind in sorted(groups))
 
 
