@@ -7,8 +7,9 @@ BIN := .venv/bin
 demo: .venv/ready
 	$(BIN)/dissem demo --dir demo
 
+# One more than there are cores: many tests wait for something.
 test: .venv/ready
-	$(BIN)/pytest -q -n auto --dist worksteal
+	$(BIN)/pytest -q -n $$(($$(nproc) + 1)) --dist worksteal
 
 proof: .venv/ready
 	$(BIN)/python tests/model/proof.py

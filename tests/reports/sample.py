@@ -52,9 +52,7 @@ def tally(**known: int) -> dict[str, Any]:
         "releases": 1,
         "published": 2,
         "readings": 9,
-        "gained": counts,
-        "interactions": figures.interactions(values),
-        "rate": figures.rate([values]),
+        **figures.engagement(values, *figures.both([values])),
     }
 
 
