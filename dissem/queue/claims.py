@@ -66,7 +66,7 @@ class Claims:
         self.database = database
         self.owner = owner
         self.timing = timing
-        self._channels: dict[int, Channel] = {}  # as last read; good while version and account are the same
+        self._known: dict[int, Channel] = {}  # as last read; good while version and account are the same
 
     def publishing(
         self,
@@ -166,7 +166,7 @@ class Claims:
     def _with_channels(
         self, session: Session, rows: Sequence[tuple[Delivery, int, str]]
     ) -> list[tuple[Delivery, Channel]]:
-        known = self._channels
+        known = self._known
         for delivery, version, account in rows:
             channel = known.get(delivery.channel_id)
             if channel is None or (channel.version, channel.account) != (version, account):

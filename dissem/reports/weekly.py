@@ -59,16 +59,15 @@ def of_week(
     now: datetime,
     printed: date | None = None,
     source: Source = "rollups",
-    endings: Sequence[str] = (),
     agency: str | None = None,
 ) -> Report:
     """The report of *week* ("2026-W47", "this" or "last", the two seen from *planned*) as this office files it.
 
     *printed* is the day that stands on it, today unless said; with the same day and the same database the report is
-    the same to the byte. *endings*: sentences on tokens and API versions about to end.
+    the same to the byte.
     """
     period = periods.week(week, now=planned, zone=installation.zone)
-    return of_period(installation, period, now=now, printed=printed, source=source, endings=endings, agency=agency)
+    return of_period(installation, period, now=now, printed=printed, source=source, agency=agency)
 
 
 def of_month(
@@ -79,12 +78,11 @@ def of_month(
     now: datetime,
     printed: date | None = None,
     source: Source = "rollups",
-    endings: Sequence[str] = (),
     agency: str | None = None,
 ) -> Report:
     """The same over a calendar *month*: "2026-11", "this" or "last"."""
     period = periods.month(month, now=planned, zone=installation.zone)
-    return of_period(installation, period, now=now, printed=printed, source=source, endings=endings, agency=agency)
+    return of_period(installation, period, now=now, printed=printed, source=source, agency=agency)
 
 
 def of_period(
@@ -94,7 +92,6 @@ def of_period(
     now: datetime,
     printed: date | None,
     source: Source,
-    endings: Sequence[str],
     agency: str | None = None,
 ) -> Report:
     """The report of *period*, with small pictures of its best releases."""
@@ -110,7 +107,7 @@ def of_period(
             printed=day,
             source=source,
             weeks_for=installation.config.engagement.weeks_for,
-            endings=endings or _endings(installation, day, agency),
+            endings=_endings(installation, day, agency),
             agency=agency,
         )
         return pictured(report, session, installation.media)
