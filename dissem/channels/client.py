@@ -43,6 +43,7 @@ TOTAL = 75.0  # seconds that bound one request; the lease of a publishing delive
 IDLE = 2.0  # seconds after which a pooled connection is too old for an irrevocable call
 HOSTS = 32  # whose connections a thread keeps
 LARGEST = 5 * 2**20  # bytes of an answer
+SMALL = 64 * 1024  # bytes of a body that leaves with its headers
 LONGEST_WAIT = timedelta(hours=24)  # a longer Retry-After is not believed
 
 # A TLS error is not among them: one that comes after the handshake proves nothing. See `_judging`.
@@ -422,6 +423,7 @@ def _judging(pool: Any, connection: Any, network: Network) -> Any:
     class Connection(connection):  # type: ignore[misc]
         _dns_host: str
         _used = 0.0
+        _headers: bytes | None = None  # of a request that begins; none yet when empty
 
         @property
         def is_connected(self) -> bool:
@@ -452,7 +454,20 @@ def _judging(pool: Any, connection: Any, network: Network) -> Any:
 
         def request(self, *args: Any, **kwargs: Any) -> None:
             _watch(self)
-            self._used = time.monotonic()
+            self._used, self._headers = time.monotonic(), b""
             super().request(*args, **kwargs)
+            if self._headers:
+                super().send(self._headers)
+
+        def send(self, data: Any) -> None:
+            """The headers wait for a small body and leave with it: each call to the network costs."""
+            first, self._headers = self._headers, None
+            if first == b"":
+                self._headers = data
+            elif first and isinstance(data, bytes) and len(data) <= SMALL:
+                super().send(first + data)
+            else:
+                for piece in filter(None, (first, data)):
+                    super().send(piece)
 
     return type(f"Judging{pool.__name__}", (pool,), {"ConnectionCls": Connection})

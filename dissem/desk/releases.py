@@ -577,5 +577,5 @@ def _named(session: Session, names: Sequence[str]) -> list[Channel]:
 def approved_now(session: Session, delivery: Delivery, channel: Channel) -> bool:
     """Whether a valid approval covers *delivery* as it stands."""
     number = delivery.id or 0
-    parts = gate.parts_of(session, [delivery])[number]
-    return gate.objection(delivery, parts, channel, gate.valid_approvals(session, [delivery]).get(number)) is None
+    parts, approvals = gate.covered(session, [delivery])
+    return gate.objection(delivery, parts[number], channel, approvals.get(number)) is None

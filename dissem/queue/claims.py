@@ -27,7 +27,7 @@ from dissem.models import (
     Settled,
     State,
 )
-from dissem.queue import due, following, gate, parts, silence
+from dissem.queue import due, following, gate, heads, parts, silence
 from dissem.queue.moves import advance, situation, start_publishing
 from dissem.store.bell import ring
 from dissem.store.database import Database
@@ -66,6 +66,7 @@ class Claims:
         self.database = database
         self.owner = owner
         self.timing = timing
+        self._free = heads.Found()
         self._known: dict[int, Channel] = {}  # as last read; good while version and account are the same
 
     def publishing(
@@ -77,38 +78,41 @@ class Claims:
         room: Mapping[str, int] | None = None,
         ready: int | None = None,
         blind: Collection[str] = (),
-        among: Sequence[due.Head] | None = None,
+        among: Sequence[heads.Head] | None = None,
     ) -> list[Claimed]:
         """Up to *limit* prepared and due deliveries, one a channel whose lane is free, urgent ones first, then the
         longest due. *blocked* channels are left alone; *room* is how many more each host may get. Of *blind* platforms,
         which cannot be asked what became of a post, no more than the *ready* senders can take at once. *among* these,
-        if somebody has just found them by `due.heads`."""
+        if somebody has just found them by `heads.find`."""
         if limit <= 0:
             return []
-        room = room or {}
-        if among is None:
-            full = [host for host, left in room.items() if left <= 0]
+
+        def choose(found: Sequence[heads.Head]) -> list[heads.Head]:
+            return heads.within(found, room or {}, limit, limit if ready is None else ready, blind, blocked)
+
+        if among is not None:
+            chosen = choose(among)
+        else:
             with self.database.read() as session:
-                among = due.heads(session, now, limit, blocked, full)
-        chosen = due.within(among, room, limit, limit if ready is None else ready, blind)
+                chosen = self._free.take(session, now, limit, choose)
         if not chosen:
             return []
         taken = boot_time()
         try:
             with self.database.write() as session:
-                rows = self._with_channels(session, due.still_due(session, chosen, now))
+                rows = self._with_channels(session, heads.still_due(session, chosen, now))
                 return self._to_publishing(session, rows, now, taken) if rows else []
         except IntegrityError:  # another owner took the same lane a moment earlier
+            self._free.forget()
             return []
 
     def rehearse(self, now: datetime) -> None:
         """Run the statements of a claim once over nothing: the first one that is due need not wait until they are
         built."""
         with self.database.write() as session:
-            due.heads(session, now, 1, (), ())
-            due.still_due(session, [], now)
-            gate.parts_of(session, [])
-            gate.valid_approvals(session, [])
+            heads.find(session, now)
+            heads.still_due(session, [], now)
+            gate.covered(session, [])
             _channels(session, [])
             start_publishing(session, [], now=now, owner=self.owner, lease_until=now)
 
@@ -212,9 +216,7 @@ class Claims:
         """Those that are approved as they are; the others go back to proposed and say why."""
         if not chosen:
             return []
-        deliveries = [delivery for delivery, _ in chosen]
-        frozen = gate.parts_of(session, deliveries)
-        approvals = gate.valid_approvals(session, deliveries)
+        frozen, approvals = gate.covered(session, [delivery for delivery, _ in chosen])
         allowed: list[Taken] = []
         for delivery, channel in chosen:
             number = delivery.id or 0

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import String, bindparam, literal_column
 from sqlmodel import Session, col, select
 
 from dissem.errors import Conflict, DissemError
@@ -60,19 +60,35 @@ _PARTS = (
 )
 
 
-def valid_approvals(session: Session, deliveries: Iterable[Delivery]) -> Mapping[int, str]:
-    """By delivery id, the hash that a valid approval of its approved release covers. Missing: there is none."""
-    rows = session.execute(_VALID, {"deliveries": [d.id for d in deliveries]})
-    return {row.delivery_id: row.hash for row in rows}
+def covered(session: Session, deliveries: Iterable[Delivery]) -> tuple[Mapping[int, list[Part]], Mapping[int, str]]:
+    """By delivery id its frozen parts, as `parts_of`, and the hash that a valid approval of its approved release
+    covers; where that is missing, there is none."""
+    many = {d.id or 0: d.parts for d in deliveries}
+    found: dict[int, list[Part]] = {number: [] for number in many}
+    approvals: dict[int, str] = {}
+    for part, approved in session.execute(_COVERED, {"deliveries": list(many)}):
+        if part.number <= many[part.delivery_id]:
+            found[part.delivery_id].append(part)
+        if approved is not None:
+            approvals[part.delivery_id] = approved
+    return found, approvals
 
 
 # In this order, which SQLite keeps for a CROSS JOIN: left to itself it may begin with all approved releases.
-_VALID = text("""
-    SELECT covered.delivery_id, covered.hash
-    FROM approveddelivery covered CROSS JOIN approval CROSS JOIN release
-    WHERE covered.delivery_id IN :deliveries AND approval.id = covered.approval_id AND approval.voided IS NULL
-    AND release.id = approval.release_id AND approval.content_hash = release.content_hash AND release.state = 'approved'
-""").bindparams(bindparam("deliveries", expanding=True))
+_APPROVED: Any = literal_column(
+    """(
+        SELECT max(covered.hash) FROM approveddelivery covered CROSS JOIN approval CROSS JOIN release
+        WHERE covered.delivery_id = part.delivery_id AND approval.id = covered.approval_id AND approval.voided IS NULL
+        AND release.id = approval.release_id AND approval.content_hash = release.content_hash
+        AND release.state = 'approved'
+    )""",
+    String(),
+)
+_COVERED = (
+    select(Part, _APPROVED)
+    .where(col(Part.delivery_id).in_(bindparam("deliveries", expanding=True)))
+    .order_by(col(Part.number))
+)
 
 
 def objection(delivery: Delivery, parts: Sequence[Part], channel: Channel, approved: str | None) -> DissemError | None:

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, insert, text, update
 from sqlmodel import Session, col
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 from dissem.channels.adapter import Receipt
-from dissem.models import Attempt, Delivery, Evidence, Publication, State, move
+from dissem.models import Delivery, Evidence, Publication, State, move
 from dissem.queue import following
 from dissem.queue.claims import Claimed
 from dissem.queue.moves import Lost, situation
@@ -27,8 +29,10 @@ def write(session: Session, proofs: "Sequence[tuple[Claimed, Outcome]]", now: da
     moved = connection.execute(_PUBLISHED, {"ids": list(fences), "moment": now})
     if {number: fence for number, fence in moved} != fences:  # noqa: C416 - a row is not a pair to `dict`
         raise Lost("One of them was moved by somebody else.")
-    connection.execute(_CLOSED, [_attempt(claimed, outcome, now) for claimed, outcome in proofs])
     connection.execute(_PROOFS, [_publication(claimed, outcome, now) for claimed, outcome in proofs])
+    attempts = [claimed.attempt.id for claimed, _ in proofs if claimed.attempt]
+    closing = {"ids": attempts, "moment": now, "evidence": Evidence.PROOF.value}
+    connection.execute(_closed(connection.dialect.name), closing)
     following.tell_all(session, list(fences), now)
 
 
@@ -50,17 +54,19 @@ _PUBLISHED = (
     )
     .returning(col(Delivery.id), col(Delivery.fence))
 )
-_CLOSED = (
-    update(Attempt)
-    .where(col(Attempt.id) == bindparam("the_id"))
-    .values(settled=bindparam("moment"), outcome=Evidence.PROOF.value, detail=bindparam("said"))
-)
-_PROOFS = insert(Publication)  # a part that has one already is for the careful way
+# With what it returns, SQLAlchemy writes many rows by one statement. A part that has a proof is for the careful way.
+_PROOFS = insert(Publication).returning(col(Publication.id))
+_CLOSED = """
+    UPDATE attempt SET settled = :moment, outcome = :evidence, detail = {object}('id', proof.remote_id)
+    FROM publication proof WHERE proof.part_id = attempt.part_id AND attempt.id IN :ids
+"""
 
 
-def _attempt(claimed: Claimed, outcome: "Outcome", now: datetime) -> dict[str, Any]:
-    attempt = claimed.attempt.id if claimed.attempt else None
-    return {"the_id": attempt, "moment": now, "said": {"id": _receipt(outcome).id}}
+@cache
+def _closed(dialect: str) -> Any:
+    """Closes attempts by the proofs just written."""
+    made = _CLOSED.format(object="json_object" if dialect == "sqlite" else "jsonb_build_object")
+    return text(made).bindparams(bindparam("ids", expanding=True), bindparam("moment", type_=UTCDateTime()))
 
 
 def _publication(claimed: Claimed, outcome: "Outcome", now: datetime) -> dict[str, Any]:

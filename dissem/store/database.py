@@ -5,8 +5,10 @@ begin, so that nothing they read can change under them. PostgreSQL: a reader see
 COMMITTED and makes its writes conditional on what it expects. No transaction is held over a network call.
 """
 
+import select
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
@@ -14,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlmodel import Session
 
 from dissem.errors import Broken, Conflict
 
 HEAD = "0003"  # the newest migration; a test holds it equal to what the folder says
 BUSY = 5.0  # seconds a writer waits for another
+RESTED = 1.0  # seconds after which a connection to PostgreSQL is asked whether it still lives
 LAST_BACKUP = "Stop the daemon and bring back the last backup: dissem restore FILE --replace"
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON", "secure_delete=ON")
@@ -138,11 +141,37 @@ def _teach_sqlite(engine: Engine) -> None:
 
 def _postgresql(url: str, options: dict[str, Any]) -> Engine:
     try:
-        return create_engine(url, pool_pre_ping=True, connect_args=_watchful(url), **options)
+        engine = create_engine(url, connect_args=_watchful(url), **options)
     except ImportError as error:
         raise Broken(
             "PostgreSQL needs the package psycopg, which is not installed.", hint="Run: pip install 'dissem[postgres]'"
         ) from error
+    _ask_before_use(engine)
+    return engine
+
+
+def _ask_before_use(engine: Engine) -> None:
+    """As `pool_pre_ping`, but those that were used a moment ago are asked only if the server has said something
+    meanwhile, which is goodbye: a question before each use costs as much as a claim."""
+
+    @event.listens_for(engine, "checkin")
+    def checkin(connection: object, record: Any) -> None:
+        record.info["rests"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def checkout(connection: Any, record: Any, proxy: object) -> None:
+        if time.monotonic() - record.info.get("rests", 0.0) < RESTED and not _says_something(connection):
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error  # it opens new ones, and forgets all that are as old
+
+
+def _says_something(connection: Any) -> bool:
+    asked = select.poll()
+    asked.register(connection.fileno(), select.POLLIN)
+    return bool(asked.poll(0))
 
 
 def _watchful(url: str) -> dict[str, Any]:

@@ -22,11 +22,11 @@ from dissem.clock import utc_now
 from dissem.config import Config
 from dissem.errors import Broken, Conflict
 from dissem.models import Daemon, Media, State
-from dissem.queue.due import Head
 from dissem.queue.engines import lane_jobs, lent
 from dissem.queue.engines.lane_jobs import lay_out, schema
 from dissem.queue.engines.lent import Ears, Lanes
 from dissem.queue.engines.procrastinate import Procrastinate
+from dissem.queue.heads import Head
 from dissem.queue.shared import require_media
 
 BEAT = timedelta(milliseconds=100)
@@ -303,7 +303,7 @@ def test_a_lane_is_lent_until_it_is_given_back() -> None:
 def test_no_more_lanes_of_a_host_are_called_than_it_may_get(town: Town) -> None:
     engine = engine_of(town)
     channels = dict.fromkeys(range(1, 9), "busy.example") | {9: "calm.example"}
-    found = [Head(n, n, host, "board") for n, host in channels.items()]
+    found = [Head(n, n, host, "board", "dinas", urgent=False) for n, host in channels.items()]
 
     called = engine._to_call(found, channels, lent={1, 2}, sending={2})
 

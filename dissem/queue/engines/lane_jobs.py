@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from dissem.errors import Broken, Conflict
-from dissem.queue.due import Head
 from dissem.queue.engines.lent import Lanes
+from dissem.queue.heads import Head
 from dissem.store.database import Database
 
 if TYPE_CHECKING:

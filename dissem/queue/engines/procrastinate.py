@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from threading import Event
 
 from dissem import clock
-from dissem.queue import due
+from dissem.queue import heads
 from dissem.queue.carry import Carrier
 from dissem.queue.engine import Tick
 from dissem.queue.engines.lane_jobs import BEAT, LaneJobs, lay_out
@@ -22,7 +22,7 @@ from dissem.store.installation import Installation
 
 log = logging.getLogger(__name__)
 
-CALLED = 2000  # lanes looked at, and called, at once
+CALLED = 2000  # lanes called at once
 UNUSED = 2.0  # seconds: a lane that we have no sender for is given back after this, somebody else may
 SHARED = timedelta(seconds=10)  # between two looks whether the media folder is there
 END = 5.0  # seconds that procrastinate gets to end
@@ -67,12 +67,12 @@ class Procrastinate(Threads):
         now: datetime,
         channels: Mapping[int, str],
         blocked: Collection[int],
-        among: Sequence[due.Head] | None = None,
+        among: Sequence[heads.Head] | None = None,
     ) -> bool:
         # In this order: what is written, or lent, after the look at the queue must not seem to have nothing due.
         lent, sending = self._lanes.lent(), self._in_hand()
         with self.database.read() as session:
-            found = due.heads(session, now, CALLED // 2, blocked, ())
+            found = [head for head in heads.find(session, now) if head.channel not in blocked]
         self._jobs.call(self._to_call(found, channels, lent, sending))
         more = super()._send(now, channels, blocked, [head for head in found if head.channel in lent])
         self._lanes.use(self._in_hand())
@@ -81,8 +81,8 @@ class Procrastinate(Threads):
         return more
 
     def _to_call(
-        self, found: Sequence[due.Head], channels: Mapping[int, str], lent: Collection[int], sending: Collection[int]
-    ) -> Sequence[due.Head]:
+        self, found: Sequence[heads.Head], channels: Mapping[int, str], lent: Collection[int], sending: Collection[int]
+    ) -> Sequence[heads.Head]:
         """Those of *found* that nobody of this process has: of each host no more than it may get from us, so that the
         lanes of a slow one do not stand before those of all others."""
         room = self._room(channels)
@@ -90,7 +90,7 @@ class Procrastinate(Threads):
             host = channels.get(channel, "")
             if host in room:
                 room[host] -= 1
-        return due.within([head for head in found if head.channel not in lent], room, CALLED, CALLED, ())
+        return heads.within([head for head in found if head.channel not in lent], room, CALLED, CALLED, ())
 
     def _in_hand(self) -> set[int]:
         return {claimed.channel.id or 0 for claimed in self._senders.in_hand()}

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from threading import Event, Lock
 
@@ -22,7 +22,7 @@ from dissem.channels.registry import adapter_class
 from dissem.errors import DissemError
 from dissem.models import Channel
 from dissem.queue import claims as claiming
-from dissem.queue import due, reconcile
+from dissem.queue import due, heads, reconcile
 from dissem.queue.carry import Carrier, pause
 from dissem.queue.claims import Claimed, Claims
 from dissem.queue.engine import Engine, Tick, Waking
@@ -38,7 +38,6 @@ CALM = timedelta(seconds=5)  # the same while nothing is in hand or due: every l
 SPACING = 0.02  # seconds between two turns: what comes in quick succession is taken together
 BUSY = timedelta(seconds=0.25)  # when something is due whose lane is not free
 AHEAD = timedelta(seconds=60)  # `until_idle` waits for what is due this soon
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 GRACE = 25.0  # seconds that what is in hand gets after a stop
 _AWAY = (DissemError, OperationalError, InterfaceError)  # the database is busy, full, or restarts
 
@@ -151,24 +150,25 @@ class Threads(Engine):
         now: datetime,
         channels: Mapping[int, str],
         blocked: Collection[int],
-        among: Sequence[due.Head] | None = None,
+        among: Sequence[heads.Head] | None = None,
     ) -> bool:
-        """Claim what the senders have room for, of all that is due or *among* these; answers whether they got all they
-        have room for, so that there may be more."""
-        room = self._senders.room
+        """Claim what senders and hosts have room for, of all that is due or *among* these; answers whether they got all
+        they have room for, so that there may be more."""
+        room = self._room(channels)
+        limit = min(self._senders.room, sum(room.values())) if room else self._senders.room
         sending = self.claims.publishing(
             now=now,
-            limit=room,
+            limit=limit,
             ready=self._senders.free,
             blocked=blocked,
-            room=self._room(channels),
+            room=room,
             blind=self._blind,
             among=among,
         )
         if sending:
             self.carrier.reached(Point.CLAIMED_TO_PUBLISH)
         self._senders.take(sending)
-        return 0 < room <= len(sending)
+        return 0 < limit <= len(sending)
 
     def _channels(self, now: datetime) -> dict[int, str]:
         """Hosts by channel id, as they were a moment ago at most."""
@@ -216,9 +216,7 @@ class Threads(Engine):
     def _pause(self, now: datetime) -> timedelta:
         """Until the next moment. What is due already and waits for its lane must not make others late."""
         with self.database.read() as session:
-            nearest = due.next_moment(session, LONG_AGO)
-            overdue = nearest is not None and nearest <= now
-            coming = due.next_moment(session, now) if overdue else nearest
+            overdue, coming = due.ahead(session, now)
         moments = [m for m in (coming, self.carrier.breakers.next_probe()) if m]
         longest = BUSY if overdue else LONGEST if self._has_in_hand() else CALM
         return min([longest, *(max(m - now, timedelta(0)) for m in moments)]) or BUSY
