@@ -66,7 +66,7 @@ def _find(pile: Pile, now: datetime) -> Any:
 
 def _nearest(pile: Pile, now: datetime) -> Any:
     with pile.installation.database.read() as session:
-        return due.ahead(session, now)
+        return due.look(session, now)
 
 
 def _give_back(pile: Pile, added: range) -> None:

@@ -222,7 +222,7 @@ class Claims:
             number = delivery.id or 0
             why = gate.objection(delivery, frozen[number], channel, approvals.get(number))
             if why:
-                advance(session, delivery, Evidence.VOIDED, now=now, reason=why.reason())
+                advance(session, _row(session, delivery), Evidence.VOIDED, now=now, reason=why.reason())
             else:
                 allowed.append((delivery, next(p for p in frozen[number] if p.number == delivery.part), channel))
         return allowed
@@ -242,8 +242,13 @@ def _too_late(session: Session, delivery: Delivery, now: datetime) -> bool:
     if delivery.until > now:
         return False
     reason = stopped_halfway(delivery) or _missed(delivery).reason()
-    advance(session, delivery, Evidence.TOO_LATE, now=now, reason=reason)
+    advance(session, _row(session, delivery), Evidence.TOO_LATE, now=now, reason=reason)
     return True
+
+
+def _row(session: Session, delivery: Delivery) -> Delivery:
+    """Its row as the session knows it."""
+    return session.get_one(Delivery, delivery.id)
 
 
 def stopped_halfway(delivery: Delivery) -> dict[str, Any] | None:
@@ -286,8 +291,8 @@ def _outlived(session: Session, delivery: Delivery, sent_by: datetime) -> bool:
         .where(col(Part.delivery_id) == delivery.id, col(Part.number) == delivery.part)
         .values(prepared={}, prepared_until=None)
     )
-    delivery.ready, delivery.prepared_until = False, None
-    session.add(delivery)
+    row = _row(session, delivery)
+    row.ready, row.prepared_until = False, None
     return True
 
 

@@ -8,7 +8,7 @@ Ids are found here; whoever takes them in hand locks the rows and looks again.
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Integer, bindparam, text
 from sqlmodel import Session, col, select
@@ -54,13 +54,15 @@ _IN_DOUBT = f"""
     FROM delivery d JOIN channel c ON c.id = d.channel_id WHERE d.state IN ('processing', 'unknown') AND {MAY_ACT}
 """
 _LEASED = "FROM delivery d WHERE d.state IN ('preparing', 'publishing')"
-_AHEAD = f"""
+_LOOK = f"""
     SELECT
-        EXISTS (SELECT 1 {_WAITS} AND d.next_at <= :now) OR EXISTS (SELECT 1 {_IN_DOUBT} AND d.next_at <= :now)
-        OR EXISTS (SELECT 1 {_LEASED} AND d.lease_until <= :now) AS overdue,
-        (SELECT d.next_at {_WAITS} AND d.next_at > :now ORDER BY d.next_at LIMIT 1) AS waiting,
-        (SELECT d.next_at {_IN_DOUBT} AND d.next_at > :now ORDER BY d.next_at LIMIT 1) AS doubtful,
-        (SELECT d.lease_until {_LEASED} AND d.lease_until > :now ORDER BY d.lease_until LIMIT 1) AS leased
+        (SELECT 1 {_WAITS} AND d.next_at <= :now ORDER BY d.next_at LIMIT 1) IS NOT NULL AS due,
+        EXISTS (SELECT 1 {_WAITS} AND d.next_at <= :now AND NOT d.ready AND {RESTED}) AS unready,
+        EXISTS (SELECT 1 {_IN_DOUBT} AND d.next_at <= :now) AS doubtful,
+        EXISTS (SELECT 1 {_LEASED} AND d.lease_until <= :now) AS left_over,
+        (SELECT d.next_at {_WAITS} AND d.next_at > :now ORDER BY d.next_at LIMIT 1) AS next_due,
+        (SELECT d.next_at {_IN_DOUBT} AND d.next_at > :now ORDER BY d.next_at LIMIT 1) AS next_doubtful,
+        (SELECT d.lease_until {_LEASED} AND d.lease_until > :now ORDER BY d.lease_until LIMIT 1) AS next_lease
 """
 _BUSY = f"""
     SELECT 1 FROM delivery d JOIN channel c ON c.id = d.channel_id WHERE {MAY_ACT} AND (
@@ -68,6 +70,13 @@ _BUSY = f"""
         OR d.state IN ('preparing', 'publishing') OR d.state IN ('processing', 'unknown')
     ) LIMIT 1
 """  # noqa: S608
+
+
+def padded(ids: Collection[int]) -> list[int]:
+    """*ids*, the last one repeated until they are a power of two: a list of each length is another statement, which
+    PostgreSQL plans anew."""
+    many = list(ids)
+    return many + many[-1:] * ((1 << (len(many) - 1).bit_length()) - len(many) if many else 0)
 
 
 def unready(session: Session, now: datetime, limit: int, blocked: Collection[int]) -> Sequence[int]:
@@ -106,11 +115,27 @@ def locked(session: Session, ids: Sequence[int], *states: State) -> list[Deliver
     return [found[number] for number in ids if number in found]
 
 
-def ahead(session: Session, now: datetime) -> tuple[bool, datetime | None]:
-    """Whether something is due at *now* already, be its lane free or not, and the next moment after it that a delivery
-    of an active channel has something to do, or a lease ends."""
-    overdue, *moments = session.execute(sql(_AHEAD), {"now": now}).one()
-    return bool(overdue), min((moment for moment in moments if moment), default=None)
+class Look(NamedTuple):
+    """What one look at the queue shows. *due*: something waiting is, be its lane free or not; *unready*: something is
+    to be prepared; *doubtful*: something is to be looked up; *left_over*: a lease has ended. *coming*: the next moment
+    at which any of that is so."""
+
+    due: bool
+    unready: bool
+    doubtful: bool
+    left_over: bool
+    coming: datetime | None
+
+    @property
+    def anything(self) -> bool:
+        return self.due or self.doubtful or self.left_over
+
+
+def look(session: Session, now: datetime) -> Look:
+    """The queue as it is, but for channels that are paused."""
+    due, unready, doubtful, left_over, *moments = session.execute(sql(_LOOK), {"now": now}).one()
+    coming = min((moment for moment in moments if moment), default=None)
+    return Look(bool(due), bool(unready), bool(doubtful), bool(left_over), coming)
 
 
 def busy_until(session: Session, horizon: datetime) -> bool:
@@ -123,6 +148,7 @@ def _ids(session: Session, query: str, **values: Any) -> Sequence[int]:
 
 
 _MOMENTS = ("now", "unknown", "processing")
+_ANSWERED = ("next_due", "next_doubtful", "next_lease")
 
 
 @cache
@@ -131,7 +157,4 @@ def sql(query: str) -> Any:
     moments = [bindparam(name, type_=UTCDateTime()) for name in _MOMENTS if f":{name}" in query]
     lists: list[Any] = [bindparam("blocked", expanding=True, type_=Integer())] if ":blocked" in query else []
     built = text(query).bindparams(*lists, *moments)
-    return built.columns(**dict.fromkeys(_ANSWERED, UTCDateTime())) if "AS leased" in query else built
-
-
-_ANSWERED = ("waiting", "doubtful", "leased")
+    return built.columns(**dict.fromkeys(_ANSWERED, UTCDateTime())) if "AS next_due" in query else built

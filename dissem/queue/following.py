@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 
 from dissem.errors import DissemError
 from dissem.models import Channel, Delivery, Publication, State
+from dissem.queue.due import padded
 from dissem.queue.pacing import first_moment
 
 _STOPPED = (State.REFUSED, State.MISSED, State.CANCELLED, State.HELD)
@@ -46,7 +47,7 @@ def tell(session: Session, delivery: Delivery, now: datetime) -> None:
 
 def tell_all(session: Session, published: Sequence[int], now: datetime) -> None:
     """The same for many deliveries that are published now: mostly, nobody waits for them."""
-    for number in session.execute(_FOLLOWED, {"published": list(published)}).scalars().all():
+    for number in session.execute(_FOLLOWED, {"published": padded(published)}).scalars().all():
         tell(session, session.get_one(Delivery, number, populate_existing=True), now)
 
 

@@ -7,14 +7,16 @@ The gate is asked in the transaction that writes the attempt, whatever door a re
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import String, bindparam, literal_column
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from dissem.errors import Conflict, DissemError
 from dissem.models import Channel, Delivery, Part, Release
 from dissem.models.release import release_facts, stamp
+from dissem.queue.due import padded
 
 
 def canonical(data: Any) -> str:
@@ -62,15 +64,15 @@ _PARTS = (
 
 def covered(session: Session, deliveries: Iterable[Delivery]) -> tuple[Mapping[int, list[Part]], Mapping[int, str]]:
     """By delivery id its frozen parts, as `parts_of`, and the hash that a valid approval of its approved release
-    covers; where that is missing, there is none."""
+    covers; where that is missing, there is none. The parts are to be read, not to be written."""
     many = {d.id or 0: d.parts for d in deliveries}
     found: dict[int, list[Part]] = {number: [] for number in many}
     approvals: dict[int, str] = {}
-    for part, approved in session.execute(_COVERED, {"deliveries": list(many)}):
-        if part.number <= many[part.delivery_id]:
-            found[part.delivery_id].append(part)
-        if approved is not None:
-            approvals[part.delivery_id] = approved
+    for row in session.connection().execute(_COVERED, {"deliveries": padded(many)}):
+        if row.number <= many[row.delivery_id]:
+            found[row.delivery_id].append(cast(Part, row))
+        if row.approved is not None:
+            approvals[row.delivery_id] = row.approved
     return found, approvals
 
 
@@ -84,8 +86,8 @@ _APPROVED: Any = literal_column(
     )""",
     String(),
 )
-_COVERED = (
-    select(Part, _APPROVED)
+_COVERED: Any = (
+    sql_select(*Part.__table__.columns, _APPROVED.label("approved"))  # type: ignore[attr-defined]
     .where(col(Part.delivery_id).in_(bindparam("deliveries", expanding=True)))
     .order_by(col(Part.number))
 )

@@ -8,14 +8,15 @@ Ids are found here; whoever takes them in hand locks the rows and looks again, b
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import bindparam, exists, or_
+from sqlalchemy import bindparam, exists, or_, select
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from dissem.models import Channel, ChannelState, Delivery, State
-from dissem.queue.due import MAY_ACT, RESTED, sql
+from dissem.queue.due import MAY_ACT, RESTED, padded, sql
 
 FEW = 200  # so many due deliveries are read one by one rather than a look be taken at each lane
 GOOD_FOR = timedelta(seconds=0.5)  # how long what was found is used: something urgent waits that long at most
@@ -43,8 +44,9 @@ _OF_MANY = f"""
         ) AS head
         FROM channel c WHERE {_FREE_LANE}
     )
-    SELECT d.id, lane.id, lane.host, lane.platform, lane.agency, d.urgent
-    FROM lane JOIN delivery d ON d.id = lane.head ORDER BY d.next_at, d.id
+    SELECT head, id, host, platform, agency, {{urgent}} AS urgent,
+        (SELECT d.next_at FROM delivery d WHERE d.id = lane.head) AS moment
+    FROM lane WHERE head IS NOT NULL ORDER BY moment, head
 """  # noqa: S608
 
 
@@ -71,7 +73,7 @@ def find(session: Session, now: datetime) -> list[Head]:
     of_each: dict[int, Head] = {}
     for query in (_OF_FEW,) if due < FEW else _of_many(session, now):
         for row in session.execute(sql(query), {"now": now}):
-            of_each.setdefault(row[1], Head(*row))
+            of_each.setdefault(row[1], Head(*row[:6]))
     return _by_turns(of_each.values())
 
 
@@ -115,34 +117,37 @@ def within(
     return chosen
 
 
+_COLUMNS: Any = Delivery.__table__.columns  # type: ignore[attr-defined]
 _busy = aliased(Delivery)
-_STILL_DUE = (
-    select(Delivery, Channel.version, Channel.account)
+_STILL_DUE: Any = (
+    select(*_COLUMNS, col(Channel.version), col(Channel.account).label("channel_account"))
     .join(Channel, col(Channel.id) == Delivery.channel_id)
     .where(
         col(Delivery.id).in_(bindparam("ids", expanding=True)),
-        Delivery.state == State.WAITING,
+        col(Delivery.state) == State.WAITING,
         col(Delivery.ready),
         col(Delivery.next_at) <= bindparam("now"),
         col(Delivery.due) <= bindparam("now"),
         or_(col(Delivery.not_before).is_(None), col(Delivery.not_before) <= bindparam("now")),
-        Channel.state == ChannelState.ACTIVE,
+        col(Channel.state) == ChannelState.ACTIVE,
         col(Channel.account).is_not(None),
         or_(col(Channel.free_at).is_(None), col(Channel.free_at) <= bindparam("now")),
         ~exists().where(col(_busy.channel_id) == Channel.id, col(_busy.state) == State.PUBLISHING),
     )
     .with_for_update(skip_locked=True, of=Delivery)
-    .execution_options(populate_existing=True)
 )
 
 
 def still_due(session: Session, heads: Sequence[Head], now: datetime) -> list[tuple[Delivery, int, str]]:
     """The rows of *heads* that are still prepared and due in a free lane of a channel that may publish, in their order,
     for this transaction alone; each with its channel's version and account. What another owner is taking at this
-    moment is passed over, as by `due.locked`."""
+    moment is passed over, as by `due.locked`. They are to be read, not to be written: bare of what makes a row known
+    to its session, which would take longer than all else in a claim."""
     numbers = [head.delivery for head in heads]
-    rows = session.execute(_STILL_DUE, {"ids": numbers, "now": now})
-    found = {delivery.id: (delivery, version, account) for delivery, version, account in rows}
+    found: dict[int, tuple[Delivery, int, str]] = {}
+    for *values, version, account in session.connection().execute(_STILL_DUE, {"ids": padded(numbers), "now": now}):
+        delivery = SimpleNamespace(**dict(zip(_COLUMNS.keys(), values, strict=True)))
+        found[delivery.id] = cast(Delivery, delivery), version, account
     return [found[number] for number in numbers if number in found]
 
 

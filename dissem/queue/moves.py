@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, update
-from sqlalchemy.orm.attributes import instance_dict, set_committed_value
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session, col
 
 from dissem.errors import Conflict
 from dissem.models import Delivery, Evidence, Held, Move, Situation, State, move
 from dissem.queue import following, parts
+from dissem.queue.due import padded
 
 # What says that the current part itself may be public, whatever is in doubt beside it.
 _OF_ITSELF = frozenset(
@@ -89,18 +90,18 @@ def start_publishing(
     session: Session, deliveries: Sequence[Delivery], *, now: datetime, owner: str, lease_until: datetime
 ) -> None:
     """Move *deliveries*, which wait and whose rows nobody else can change meanwhile, to publishing, each with one more
-    attempt. Raises Lost if a row has moved, and `dissem.models.life.Impossible` or ValueError if the table sends one
-    elsewhere."""
+    attempt. They are bare rows, of `heads.still_due`. Raises Lost if a row has moved, and Impossible or ValueError if
+    the table sends one elsewhere."""
     if any(move(d.state, Evidence.CLAIMED, situation(d, due=True)).state is not State.PUBLISHING for d in deliveries):
         raise ValueError("a claim does not lead to publishing for all of them")
     values = {"since": now, "owner": owner, "lease_until": lease_until}
-    numbers = [delivery.id for delivery in deliveries]
+    numbers = padded([delivery.id or 0 for delivery in deliveries])
     changed = session.connection().execute(_CLAIMED, {"ids": numbers, **{f"the_{n}": v for n, v in values.items()}})
     if changed.rowcount != len(deliveries):
         raise Lost("Some deliveries were moved by somebody else.", hint="Look at them again.")
-    for delivery in deliveries:  # as `set_committed_value` for each column, which would take as long as all the rest
+    for delivery in deliveries:
         counts = {"fence": delivery.fence + 1, "attempts": delivery.attempts + 1}
-        instance_dict(delivery).update(state=State.PUBLISHING, **values, **counts)
+        vars(delivery).update(state=State.PUBLISHING, **values, **counts)
 
 
 _CLAIMED = (

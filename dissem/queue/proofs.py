@@ -13,6 +13,7 @@ from dissem.channels.adapter import Receipt
 from dissem.models import Delivery, Evidence, Publication, State, move
 from dissem.queue import following
 from dissem.queue.claims import Claimed
+from dissem.queue.due import padded
 from dissem.queue.moves import Lost, situation
 
 if TYPE_CHECKING:
@@ -26,12 +27,12 @@ def write(session: Session, proofs: "Sequence[tuple[Claimed, Outcome]]", now: da
             raise Lost("One of them does not end here.")
     connection = session.connection()
     fences = {claimed.delivery.id or 0: claimed.delivery.fence + 1 for claimed, _ in proofs}
-    moved = connection.execute(_PUBLISHED, {"ids": list(fences), "moment": now})
+    moved = connection.execute(_PUBLISHED, {"ids": padded(fences), "moment": now})
     if {number: fence for number, fence in moved} != fences:  # noqa: C416 - a row is not a pair to `dict`
         raise Lost("One of them was moved by somebody else.")
     connection.execute(_PROOFS, [_publication(claimed, outcome, now) for claimed, outcome in proofs])
     attempts = [claimed.attempt.id for claimed, _ in proofs if claimed.attempt]
-    closing = {"ids": attempts, "moment": now, "evidence": Evidence.PROOF.value}
+    closing = {"ids": padded(attempts), "moment": now, "evidence": Evidence.PROOF.value}
     connection.execute(_closed(connection.dialect.name), closing)
     following.tell_all(session, list(fences), now)
 

@@ -45,7 +45,9 @@ class Database:
         # SQLite takes one writer at a time and lets the others sleep and try again: here they stand in a line.
         self._line: AbstractContextManager[Any] = threading.RLock() if self.is_sqlite else nullcontext()
         self._reader = (
-            self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
+            self.engine
+            if self.is_sqlite
+            else self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         )
 
     @property
@@ -68,6 +70,8 @@ class Database:
         """A session that sees one moment and changes nothing."""
         with self._explained(), Session(self._reader, expire_on_commit=False, autoflush=False) as session:
             yield session
+            session.expunge_all()  # what was changed in it stays unwritten
+            session.commit()  # after a rollback psycopg forgets what it has prepared
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -141,7 +145,8 @@ def _teach_sqlite(engine: Engine) -> None:
 
 def _postgresql(url: str, options: dict[str, Any]) -> Engine:
     try:
-        engine = create_engine(url, connect_args=_watchful(url), **options)
+        # the one that was used last has prepared what is asked all the time
+        engine = create_engine(url, connect_args=_watchful(url), pool_use_lifo=True, **options)
     except ImportError as error:
         raise Broken(
             "PostgreSQL needs the package psycopg, which is not installed.", hint="Run: pip install 'dissem[postgres]'"

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from threading import Event
 
 from dissem import clock
-from dissem.queue import heads
+from dissem.queue import due, heads
 from dissem.queue.carry import Carrier
 from dissem.queue.engine import Tick
 from dissem.queue.engines.lane_jobs import BEAT, LaneJobs, lay_out
@@ -56,11 +56,11 @@ class Procrastinate(Threads):
     def _bell(self) -> Ears:
         return self._ears
 
-    def _take(self, now: datetime) -> bool:
+    def _take(self, look: due.Look, now: datetime) -> bool:
         if self._seen is None or abs(now - self._seen) >= SHARED:
             require_media(self.installation)
             self._seen = now
-        return super()._take(now)
+        return super()._take(look, now)
 
     def _send(
         self,

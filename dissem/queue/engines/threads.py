@@ -66,7 +66,7 @@ class Threads(Engine):
         self._known: dict[int, str] = {}
         self._known_at: datetime | None = None
         self._blind: frozenset[str] = frozenset()
-        self._renewed = self._looked = now()
+        self._renewed = self._helped = now()
 
     def run(self, stop: Event, *, until_idle: bool = False, tick: Tick = lambda now: None) -> None:
         bell = self._bell()
@@ -105,9 +105,11 @@ class Threads(Engine):
         try:
             self._renew(now)  # first: what is in our hand must not be swept because we could not look for a while
             self._sweep(now)
-            more = self._take(now)
+            with self.database.read() as session:
+                look = due.look(session, now)
+            more = self._take(look, now)
             tick(now)
-            return timedelta(0) if more else self._pause(now)
+            return timedelta(0) if more else self._pause(look, now)
         except _AWAY as error:  # nothing was claimed, or its lease will end: nothing is lost
             log.error("cannot look for work: %s", _said(error))
             return LONGEST
@@ -117,7 +119,7 @@ class Threads(Engine):
             self._swept = now
             claiming.sweep(self.database, self.installation.config.timing, now=now)
 
-    def _take(self, now: datetime) -> bool:
+    def _take(self, look: due.Look, now: datetime) -> bool:
         """Claim what the pools have room for, and hand it to them; answers whether there may be more to send at once.
         Whatever gets free later is written down, and what is written rings."""
         channels = self._channels(now)
@@ -126,20 +128,20 @@ class Threads(Engine):
         for number in self.carrier.breakers.to_probe(channels.items(), now):
             self._lookups.submit(partial(self._probe, number, channels[number]))
         self.carrier.reached(Point.BEFORE_CLAIM)
-        more = self._send(now, channels, blocked)
-        if not more or abs(now - self._looked) > BUSY:
-            self._looked = now
-            self._take_for_others(now, blocked)
+        more = self._send(now, channels, blocked, None if look.due else ())
+        if not more or abs(now - self._helped) > BUSY:
+            self._helped = now
+            self._help(look, now, blocked)
         return more
 
-    def _take_for_others(self, now: datetime, blocked: Collection[int]) -> None:
+    def _help(self, look: due.Look, now: datetime, blocked: Collection[int]) -> None:
         """Claim what is to be uploaded and looked up; amid a burst now and then."""
-        uploading = self.claims.preparing(now=now, limit=self._uploads.free, blocked=blocked)
+        uploading = self.claims.preparing(now=now, limit=self._uploads.free, blocked=blocked) if look.unready else []
         if uploading:
             self.carrier.reached(Point.CLAIMED_TO_PREPARE)
         for claimed in uploading:
             self._uploads.carry(self.carrier.prepare, claimed)
-        looking = self.claims.looking(now=now, limit=self._lookups.free, blocked=blocked)
+        looking = self.claims.looking(now=now, limit=self._lookups.free, blocked=blocked) if look.doubtful else []
         if looking:
             self.carrier.reached(Point.CLAIMED_TO_LOOK)
         for claimed in looking:
@@ -213,12 +215,10 @@ class Threads(Engine):
             claiming.renew(self.database, owner=self.claims.owner, fences=in_hand, lease=lease, now=now)
             self._renewed = now
 
-    def _pause(self, now: datetime) -> timedelta:
+    def _pause(self, look: due.Look, now: datetime) -> timedelta:
         """Until the next moment. What is due already and waits for its lane must not make others late."""
-        with self.database.read() as session:
-            overdue, coming = due.ahead(session, now)
-        moments = [m for m in (coming, self.carrier.breakers.next_probe()) if m]
-        longest = BUSY if overdue else LONGEST if self._has_in_hand() else CALM
+        moments = [m for m in (look.coming, self.carrier.breakers.next_probe()) if m]
+        longest = BUSY if look.anything else LONGEST if self._has_in_hand() else CALM
         return min([longest, *(max(m - now, timedelta(0)) for m in moments)]) or BUSY
 
     def _idle(self) -> bool:
