@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 CHANNEL = "dissem"
 STEP = 0.02  # seconds between two looks at SQLite's counter
-CALM = 0.05  # the same after a while in which nothing was written
+CALM = 0.1  # the same after a while in which nothing was written
 PATIENCE = 0.25  # seconds in one go for a notice of PostgreSQL: a stop is noticed that late
 
 
