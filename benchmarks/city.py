@@ -142,7 +142,7 @@ def queue(installation: Installation, first: int, dues: Sequence[datetime], chan
 
 def filling(posts: int) -> float:
     """Seconds that queueing so many may take."""
-    return 3 + posts / 200
+    return 5 + posts / 200
 
 
 def free(installation: Installation) -> int:

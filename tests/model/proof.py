@@ -15,7 +15,7 @@ from protocol import PEOPLE, Off, Protocol, Scope, World
 from dissem.channels.adapter import Certainty
 
 QUICK = (
-    Scope(Certainty.KEYED, works=True, desk=False),
+    Scope(Certainty.KEYED, desk=False),
     Scope(Certainty.STAGED, prepares=True, desk=False),
     Scope(Certainty.READABLE),
     Scope(Certainty.READABLE, resends=True, desk=False),
