@@ -31,10 +31,10 @@ ROUNDS = 7
 
 @dataclass(frozen=True)
 class Made:
-    """Seconds, but for *peak*, MiB of the process that made the PDF, and *samples*, how many there were.
+    """Seconds, but for *peak*, MiB of the largest process that made the PDF, and *samples*, how many there were.
 
     *bare*: the database's own sum over the samples of the week. *pdf*: figures from the roll-ups, and the document;
-    *pdf_cpu*: of the processor.
+    *pdf_cpu*: of the processor, that of the process that sets the document included.
     """
 
     samples: int
@@ -140,9 +140,16 @@ def pdf(installation: Installation, week: str) -> dict[str, float]:
 
 
 def _used() -> tuple[float, float]:
-    """Seconds of the processor, and the peak of memory in MiB."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    """Seconds of the processor, of this process and those it started; MiB that the largest of them took at its peak."""
+    own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    seconds = sum(used.ru_utime + used.ru_stime for used in (own, others))
+    return seconds, max(_peak(), others.ru_maxrss) / 1024
+
+
+def _peak() -> int:
+    """KiB. The system's own count remembers what started this process, the filled city with it."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmHWM:")[1].split()[0])
 
 
 def main(kinds: tuple[str, ...], samples: int) -> None:

@@ -18,7 +18,7 @@ from dissem.reports import words
 from dissem.reports.figures import Glance, ReleaseRow, Report, Trouble
 from dissem.reports.layout import Chart, Page
 from dissem.reports.page import page as laid_out
-from dissem.reports.xlsx import missing
+from dissem.reports.typesetting import typeset
 
 BEST = 3  # releases told
 TROUBLES = 5
@@ -140,16 +140,8 @@ def _drawings(page: Page) -> Iterator[Picture]:
 
 
 def _png(svg: str) -> bytes:
-    """With typst's own fonts and none of the machine's, so that it looks the same everywhere; white, as the drawings
-    are made for paper."""
-    try:
-        import typst
-    except ImportError as error:
-        raise missing("pdf") from error
-    made: bytes = typst.compile(
-        _DRAWING, sys_inputs={"svg": svg}, format="png", ppi=2 * 72 * WIDTH / 372, ignore_system_fonts=True
-    )
-    return made
+    """White, as the drawings are made for paper."""
+    return typeset(_DRAWING, {"svg": svg}, format="png", ppi=2 * 72 * WIDTH / 372)
 
 
 # As HTML, as text

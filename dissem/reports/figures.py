@@ -8,6 +8,7 @@ nothing. The **usual range** of a figure is what the middle half of the periods 
 upper quartile.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -93,8 +94,7 @@ class KindRow(Tally):
     kind: str
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(NamedTuple):
     """Where one part can be seen, or could: *gone* when it was taken down or found missing."""
 
     channel: str
@@ -316,15 +316,14 @@ def punctuality(delays: Mapping[int, float]) -> Punctuality:
     """From seconds of delay by delivery."""
     if not delays:
         return Punctuality(0, None, None, None, None, None)
-    worst = max(delays, key=lambda delivery: (delays[delivery], -delivery))
     ranked = sorted(delays.values())
     return Punctuality(
         deliveries=len(ranked),
         median=median(ranked),
         p95=ranked[ceil(0.95 * len(ranked)) - 1],
         worst=ranked[-1],
-        worst_delivery=worst,
-        on_time=sum(delay <= PUNCTUAL for delay in ranked) / len(ranked),
+        worst_delivery=min(delivery for delivery, delay in delays.items() if delay == ranked[-1]),
+        on_time=bisect_right(ranked, PUNCTUAL) / len(ranked),
     )
 
 

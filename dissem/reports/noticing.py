@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlmodel import Session, col
 
 from dissem.channels.adapter import COUNTS
@@ -73,18 +74,24 @@ def _untold(session: Session, start: datetime, end: datetime, agency: str | None
 def _without(session: Session, start: datetime, end: datetime, agency: str | None) -> tuple[Any, Any]:
     """Posts and channels, by platform, count and reason."""
     posts, channels = defaultdict(set), defaultdict(set)
-    query = (
-        select(col(Publication.id), col(Channel.id), col(Channel.platform), col(Engagement.missing))
-        .join(Publication, col(Publication.id) == col(Engagement.publication_id))
-        .join(Channel, col(Channel.id) == col(Publication.channel_id))
-        .where(col(Engagement.missing).is_not(None), col(Engagement.at) > start, col(Engagement.at) <= end)
-        .distinct()
-    )
-    for publication, channel, platform, missing in session.execute(_of(query, agency)):
+    for publication, channel, platform, missing in session.execute(_missing(agency), {"start": start, "end": end}):
         for count, why in (missing or {}).items():
             posts[platform, count, why].add(publication)
             channels[platform, count, why].add(channel)
     return posts, channels
+
+
+@cache
+def _missing(agency: str | None) -> Any:
+    query = (
+        select(col(Publication.id), col(Channel.id), col(Channel.platform), col(Engagement.missing))
+        .join(Publication, col(Publication.id) == col(Engagement.publication_id))
+        .join(Channel, col(Channel.id) == col(Publication.channel_id))
+        .where(col(Engagement.missing).is_not(None))
+        .where(col(Engagement.at) > bindparam("start"), col(Engagement.at) <= bindparam("end"))
+        .distinct()
+    )
+    return _of(query, agency)
 
 
 def _of(query: Any, agency: str | None) -> Any:
@@ -107,9 +114,15 @@ def _followers(session: Session, first: date, last: date, agency: str | None) ->
 
 def _newest(session: Session, first: date, last: date, agency: str | None) -> Mapping[int, tuple[str, str, str, int]]:
     """By the number of the channel, what the last reading of these days told."""
+    rows = session.execute(_followed(agency), {"first": first, "last": last})
+    return {number: (*row,) for number, *row in rows}
+
+
+@cache
+def _followed(agency: str | None) -> Any:
     day = (
         select(col(AccountDay.channel_id).label("channel"), func.max(col(AccountDay.day)).label("day"))
-        .where(col(AccountDay.day) >= first, col(AccountDay.day) <= last)
+        .where(col(AccountDay.day) >= bindparam("first"), col(AccountDay.day) <= bindparam("last"))
         .group_by(col(AccountDay.channel_id))
         .subquery()
     )
@@ -120,4 +133,4 @@ def _newest(session: Session, first: date, last: date, agency: str | None) -> Ma
         .join(AccountDay, col(AccountDay.channel_id) == col(Channel.id))
         .join(day, (day.c.channel == col(AccountDay.channel_id)) & (day.c.day == col(AccountDay.day)))
     )
-    return {number: (*row,) for number, *row in session.execute(_of(query, agency))}
+    return _of(query, agency)

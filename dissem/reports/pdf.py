@@ -1,14 +1,13 @@
 """The report as PDF to sign and file: letterhead, page numbers, tagged after PDF/UA, set by typst.
 
-All texts reach typst as JSON, so that nothing in a title is ever markup. Its own embedded fonts are used and none of
-the machine's, and the printed day is its time: the same figures are the same bytes.
+All texts reach typst as JSON, so that nothing in a title is ever markup. The printed day is its time: the same figures
+are the same bytes.
 """
 
 import json
 import re
 import unicodedata
 from collections.abc import Sequence
-from datetime import UTC, datetime, time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from typing import Any
 from dissem import i18n
 from dissem.i18n import _
 from dissem.reports.layout import READY, Block, Chart, Column, Page, Row, Table
+from dissem.reports.typesetting import typeset
 from dissem.reports.words import said
-from dissem.reports.xlsx import missing
 
 # Where the fonts that typst brings have a shape for every sign; a test holds it true.
 SHAPED = (
@@ -41,28 +40,8 @@ LINKS = 8  # of one release; the workbook has all
 
 def pdf(page: Page) -> bytes:
     """A4; at most some hundred kilobytes, however many channels there are."""
-    made: bytes = _compiled(page, format="pdf", pdf_standards="ua-1")
-    return made
-
-
-def pictures(page: Page) -> list[bytes]:
-    """Its pages as PNG pictures."""
-    made = _compiled(page, format="png", ppi=80.0)
-    return made if isinstance(made, list) else [made]
-
-
-def _compiled(page: Page, **options: Any) -> Any:
-    try:
-        import typst
-    except ImportError as error:
-        raise missing("pdf") from error
-    return typst.compile(
-        TEMPLATE.read_bytes(),
-        sys_inputs={"data": json.dumps(_data(page), ensure_ascii=False)},
-        ignore_system_fonts=True,
-        timestamp=datetime.combine(page.printed, time(), UTC),
-        **options,
-    )
+    data = json.dumps(_data(page), ensure_ascii=False)
+    return typeset(TEMPLATE.read_bytes(), {"data": data}, day=page.printed, format="pdf", pdf_standards="ua-1")
 
 
 def _data(page: Page) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from dissem.errors import told
 from dissem.reports.compared import ROWS as TABLES
 from dissem.reports.compared import Compared, Pair
-from dissem.reports.figures import Glance, Report, Tally, Trouble
+from dissem.reports.figures import Glance, Link, Report, Tally, Trouble
 from dissem.reports.noticed import Failing, FollowersRow
 from dissem.reports.page import notes
 from dissem.reports.release import OnChannel, ReleaseReport
@@ -91,6 +91,8 @@ def _plain(value: Any, zone: ZoneInfo) -> Any:
         return value.astimezone(zone).isoformat()
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, Link):
+        return value._asdict()
     if isinstance(value, tuple):
         return [_plain(item, zone) for item in value]
     if isinstance(value, Trouble | Failing):

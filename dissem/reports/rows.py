@@ -5,17 +5,18 @@ the tables themselves, and asked with the bounds of the period.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import DateTime, Select, String, bindparam, case, func, literal, or_, select, text, type_coerce
-from sqlmodel import Session, SQLModel, col
+from sqlalchemy import CompoundSelect, Select, bindparam, case, func, literal, or_, select, text, union_all
+from sqlmodel import Session, SQLModel
 
 from dissem.channels.adapter import COUNTS
 from dissem.engagement.rollup import INTERACTIONS, READ, Values
-from dissem.models import AuditEntry, Channel, ChannelState, Delivery, Release, State
+from dissem.models import ChannelState, State
 from dissem.reports.figures import Doubts, Link, Trouble
 
 FAILURES = (State.REFUSED, State.MISSED)
@@ -31,16 +32,6 @@ class Place(NamedTuple):
     agency: str
     paused: bool
     created: datetime
-
-
-class Sent(NamedTuple):
-    """A delivery published in the period."""
-
-    delivery: int
-    channel: int
-    release: int
-    due: datetime
-    published: datetime
 
 
 class About(NamedTuple):
@@ -69,7 +60,9 @@ class Reached(NamedTuple):
     rated_views: int
 
 
-Cells = Mapping[tuple[int, str], tuple[int, Values]]  # readings and gains by channel and kind
+Sent = tuple[int, int, int, float]  # delivery, channel, release, seconds from due to published
+# By channel and kind: readings, interactions and views if there are both, then the gains.
+Cells = Mapping[tuple[int, str], Values]
 
 
 def _table(name: str) -> Any:
@@ -80,8 +73,26 @@ def _rows(session: Session, query: Select[Any], **said: Any) -> Sequence[Any]:
     return session.connection().execute(query, said).all()  # one by one they cost twice as much
 
 
-def _between(moment: Any) -> Any:
-    return (moment >= bindparam("start")) & (moment < bindparam("end"))
+def plain(session: Session, query: Any, **said: Any) -> list[tuple[Any, ...]]:
+    """The rows as the driver gives them, for the thousands: moments as the database keeps them (`as_kept`), words for
+    states."""
+    answer: Any = session.connection().execute(query, said)
+    found: list[tuple[Any, ...]] = answer.cursor.fetchall()
+    return found
+
+
+def as_kept(session: Session) -> Callable[[Any], datetime]:
+    """Makes a moment of what `plain` gives: PostgreSQL has moments, SQLite texts without a zone, which is UTC."""
+    return datetime.fromisoformat if session.get_bind().dialect.name == "sqlite" else _itself
+
+
+def _itself(moment: datetime) -> datetime:
+    return moment
+
+
+def _between(moment: Any, number: int | str = "") -> Any:
+    """In the period, or in that of this number."""
+    return (moment >= bindparam(f"start{number}")) & (moment < bindparam(f"end{number}"))
 
 
 def _on(channel: Any, agency: str | None) -> tuple[Any, ...]:
@@ -119,34 +130,48 @@ def _places() -> Select[Any]:
 
 def agencies(session: Session) -> list[tuple[str, str]]:
     """Code and name, by code."""
+    return sorted((code, name) for code, name in plain(session, _agencies()))
+
+
+@cache
+def _agencies() -> Select[Any]:
     agency = _table("agency")
-    return sorted((code, name) for code, name in _rows(session, select(agency.code, agency.name)))
+    return select(agency.code, agency.name)
 
 
 def sent(session: Session, start: datetime, end: datetime) -> list[Sent]:
-    """In no order. Moments as the database has them, as only their differences count."""
-    return [Sent(*row) for row in _rows(session, _sent(), start=start, end=end)]
+    """What was published in the period, in no order."""
+    moment = as_kept(session)
+    return [
+        (number, channel, release, (moment(published) - moment(due)).total_seconds())
+        for number, channel, release, due, published in plain(session, _sent(), start=start, end=end)
+    ]
 
 
 @cache
 def _sent() -> Select[Any]:
     delivery = _table("delivery")
-    moments = [type_coerce(delivery[name], DateTime(timezone=True)) for name in ("due", "published")]
-    numbers = (delivery.id, delivery.channel_id, delivery.release_id)
-    return select(*numbers, *moments).where(_between(delivery.published))
+    columns = [delivery[name] for name in ("id", "channel_id", "release_id", "due", "published")]
+    return select(*columns).where(_between(delivery.published))
 
 
 def first_published(session: Session, agency: str | None = None) -> datetime | None:
     """When anything was published for the first time."""
-    published = col(Delivery.published)
-    return session.scalar(
-        select(func.min(published)).where(published.is_not(None), *_on(col(Delivery.channel_id), agency))
+    found: datetime | None = _rows(session, _first_published(agency))[0][0]
+    return found
+
+
+@cache
+def _first_published(agency: str | None) -> Select[Any]:
+    delivery = _table("delivery")
+    return select(func.min(delivery.published)).where(
+        delivery.published.is_not(None), *_on(delivery.channel_id, agency)
     )
 
 
 def about(session: Session, start: datetime, end: datetime) -> dict[int, About]:
     """Of the releases published in the period."""
-    return _told(_rows(session, _about(), start=start, end=end))
+    return _told(plain(session, _about(), start=start, end=end))
 
 
 @cache
@@ -156,7 +181,7 @@ def _about() -> Select[Any]:
 
 def _titles() -> Select[Any]:
     release = _table("release")
-    return select(release.id, release.title, type_coerce(release.kind, String), release.agency)
+    return select(release.id, release.title, release.kind, release.agency)
 
 
 def _fresh() -> Select[Any]:
@@ -167,7 +192,12 @@ def _fresh() -> Select[Any]:
 
 def titles(session: Session, numbers: Sequence[int]) -> dict[int, About]:
     """Of the few releases *numbers*."""
-    return _told(_rows(session, _titles().where(_table("release").id.in_(numbers))))
+    return _told(plain(session, _named(), numbers=numbers))
+
+
+@cache
+def _named() -> Select[Any]:
+    return _titles().where(_table("release").id.in_(bindparam("numbers", expanding=True)))
 
 
 def _told(rows: Iterable[Any]) -> dict[int, About]:
@@ -182,25 +212,43 @@ class Count(NamedTuple):
     failures: int
 
 
-def counted(session: Session, start: datetime, end: datetime, agency: str | None = None) -> Count:
-    """Of the period; what failed of *agency* is whatever concerns it."""
-    return Count(*_rows(session, _counted(agency), start=start, end=end)[0])
+def counted(session: Session, spans: Sequence[tuple[datetime, datetime]], agency: str | None = None) -> list[Count]:
+    """Of each period from its start to its end; what failed of *agency* is whatever concerns it."""
+    if not spans:
+        return []
+    starts = {f"start{number}": start for number, (start, _end) in enumerate(spans)}
+    ends = {f"end{number}": end for number, (_start, end) in enumerate(spans)}
+    found = plain(session, _counted(len(spans), agency), **starts, **ends)
+    return [Count(*counts) for _number, *counts in sorted(found)]
 
 
 @cache
-def _counted(agency: str | None) -> Select[Any]:
+def _counted(spans: int, agency: str | None) -> CompoundSelect[Any]:
+    return union_all(*(_counted_in(number, agency) for number in range(spans)))
+
+
+def _counted_in(number: int, agency: str | None) -> Select[Any]:
     delivery = _table("delivery")
-    failed = select(func.count()).where(delivery.state.in_(FAILURES), _between(delivery.since), *_concerns(agency))
-    return select(func.count(delivery.release_id.distinct()), func.count(), failed.scalar_subquery()).where(
-        _between(delivery.published), *_on(delivery.channel_id, agency)
+    failed = select(func.count()).where(_failed(number), *_concerns(agency)).scalar_subquery()
+    return select(literal(number), func.count(delivery.release_id.distinct()), func.count(), failed).where(
+        _between(delivery.published, number), *_on(delivery.channel_id, agency)
     )
+
+
+def _failed(number: int | str = "") -> Any:
+    delivery = _table("delivery")
+    return delivery.state.in_(FAILURES) & _between(delivery.since, number)
 
 
 def cancelled(session: Session, start: datetime, end: datetime, agency: str | None = None) -> int:
-    query = select(func.count()).where(
-        col(Delivery.state) == State.CANCELLED, _between(col(Delivery.since)), *_concerns(agency)
-    )
-    return session.scalar(query, {"start": start, "end": end}) or 0
+    return int(plain(session, _cancelled(agency), start=start, end=end)[0][0])
+
+
+@cache
+def _cancelled(agency: str | None) -> Select[Any]:
+    delivery = _table("delivery")
+    inside = (delivery.state == State.CANCELLED) & _between(delivery.since)
+    return select(func.count()).where(inside, *_concerns(agency))
 
 
 # What was gained
@@ -216,19 +264,28 @@ class Gained(NamedTuple):
 
 def cells(session: Session, period: str, agency: str | None = None) -> tuple[Cells, Read]:
     """By the roll-up."""
-    found, read = {}, [0] * len(READ)
-    for channel, kind, samples, *row in _rows(session, _cells(agency), period=period):
-        read = [one + more for one, more in zip(read, row[: len(READ)], strict=True)]
-        if samples:  # else only awaited
-            found[channel, kind] = (samples, tuple(row[len(READ) :]))
-    return found, Read(*read)
+    found = plain(session, _cells(agency), period=period)
+    read = Read(*map(sum, zip(*(row[-len(READ) :] for row in found), strict=True))) if found else Read(0, 0, 0)
+    return {row[:2]: row[2 : -len(READ)] for row in found if row[2]}, read  # without those that are only awaited
 
 
 @cache
 def _cells(agency: str | None) -> Select[Any]:
     table = _table("engagementperiod")
-    columns = [table[name] for name in ("channel_id", "kind", "samples", *READ, *COUNTS)]
-    return select(*columns).where(table.period == bindparam("period"), *_on(table.channel_id, agency))
+    _done, *rated = _interactions(table)
+    named = [table[name] for name in ("channel_id", "kind", "samples")]
+    both = [func.coalesce(value, 0) for value in rated]
+    return select(*named, *both, *(table[name] for name in (*COUNTS, *READ))).where(
+        table.period == bindparam("period"), *_on(table.channel_id, agency)
+    )
+
+
+def _interactions(table: Any) -> tuple[Any, Any, Any]:
+    """Those of a row as far as they are known; interactions, and views, if there are both."""
+    parts = [table[name] for name in INTERACTIONS]
+    known = func.coalesce(*parts).is_not(None)
+    done = case((known, sum((func.coalesce(part, 0) for part in parts), literal(0))))
+    return done, case((table.views.is_not(None), done)), case((known, table.views))
 
 
 def gained(session: Session, periods: Sequence[str], agency: str | None = None) -> dict[str, Gained]:
@@ -236,27 +293,17 @@ def gained(session: Session, periods: Sequence[str], agency: str | None = None) 
     rows and only four sums."""
     return {
         period: Gained(_whole(views), _whole(done), (int(pair[0] or 0), int(pair[1] or 0)))
-        for period, views, done, *pair in _rows(session, _gained(agency), periods=list(periods))
+        for period, views, done, *pair in plain(session, _gained(agency), periods=list(periods))
     }
 
 
 @cache
 def _gained(agency: str | None) -> Select[Any]:
     table = _table("engagementperiod")
-    parts = [table[name] for name in INTERACTIONS]
-    known = or_(*(part.is_not(None) for part in parts))
-    done = case((known, sum((func.coalesce(part, 0) for part in parts), literal(0))))
-    sums = [
-        func.sum(value)
-        for value in (table.views, done, case((table.views.is_not(None), done)), case((known, table.views)))
-    ]
-    return (
-        select(table.period, *sums)
-        .where(
-            table.period.in_(bindparam("periods", expanding=True)), table.samples > 0, *_on(table.channel_id, agency)
-        )
-        .group_by(table.period)
-    )
+    these = table.period.in_(bindparam("periods", expanding=True))
+    sums = [func.sum(value) for value in (table.views, *_interactions(table))]
+    read = select(table.period, *sums).where(these, table.samples > 0, *_on(table.channel_id, agency))
+    return read.group_by(table.period)
 
 
 def _whole(total: Any) -> int | None:
@@ -266,7 +313,7 @@ def _whole(total: Any) -> int | None:
 def hours(session: Session, first: date, last: date) -> tuple[list[list[int]], int]:
     """Interactions by local weekday and hour, and how many readings said so, of the local days *first* to *last*."""
     found, readings = [[0] * 24 for _day in range(7)], 0
-    for hour, done, close in _rows(session, _hours(), first=first, last=last):
+    for hour, done, close in plain(session, _hours(), first=first, last=last):
         found[hour // 24][hour % 24] = int(done)
         readings += int(close)
     return found, readings
@@ -286,7 +333,7 @@ def reached(session: Session, period: str, start: datetime, end: datetime) -> di
     """What all posts of the releases published in the period had reached at its end, by the roll-up."""
     return {
         number: Reached(tuple(map(_whole, values)), int(rated), int(views))
-        for number, rated, views, *values in _rows(session, _reached(len(period)), period=period, start=start, end=end)
+        for number, rated, views, *values in plain(session, _reached(len(period)), period=period, start=start, end=end)
     }
 
 
@@ -303,7 +350,7 @@ def older(
     session: Session, period: str, start: datetime, end: datetime, most: int, agency: str | None = None
 ) -> dict[int, Values]:
     """Gains of releases of which nothing was published in the period, those with most interactions first."""
-    rows = _rows(session, _older(agency), period=period, start=start, end=end, most=most)
+    rows = plain(session, _older(agency), period=period, start=start, end=end, most=most)
     return {number: tuple(values) for number, *values in rows}
 
 
@@ -322,9 +369,10 @@ def _older(agency: str | None) -> Select[Any]:
 def links(session: Session, start: datetime, end: datetime, named: Mapping[int, Place]) -> dict[int, list[Link]]:
     """Of the deliveries published in the period; by release, by name of the channel."""
     made: dict[int, list[Link]] = defaultdict(list)
-    rows = _rows(session, _links(), start=start, end=end)
-    for release, channel, url, gone in sorted(rows, key=lambda row: named[row[1]].name):
+    for release, channel, url, gone in plain(session, _links(), start=start, end=end):
         made[release].append(Link(named[channel].name, url, bool(gone)))
+    for some in made.values():
+        some.sort(key=attrgetter("channel"))
     return made
 
 
@@ -341,7 +389,7 @@ def _links() -> Select[Any]:
 
 def over(session: Session, end: datetime, young: datetime, agency: str | None = None) -> int:
     """Posts published since *young* that had been read before *end*, but were not there any more then."""
-    return int(_rows(session, _over(agency), end=end, young=young)[0][0])
+    return int(plain(session, _over(agency), end=end, young=young)[0][0])
 
 
 @cache
@@ -363,41 +411,39 @@ def _over(agency: str | None) -> Select[Any]:
 
 def failures(session: Session, start: datetime, end: datetime, agency: str | None = None) -> tuple[Trouble, ...]:
     """Refused or missed in the period."""
-    inside = _within(col(Delivery.since), start, end)
-    return _troubles(session, col(Delivery.state).in_(FAILURES), inside, *_concerns(agency))
+    return _troubles(_rows(session, _failures(agency), start=start, end=end))
 
 
-def _within(moment: Any, start: datetime, end: datetime) -> Any:
-    return (moment >= start) & (moment < end)
+@cache
+def _failures(agency: str | None) -> Select[Any]:
+    return _trouble().where(_failed(), *_concerns(agency))
 
 
 def holds(session: Session, end: datetime, agency: str | None = None) -> tuple[Trouble, ...]:
     """Held or unknown now, since before *end*."""
-    return _troubles(session, col(Delivery.state).in_(OPEN), col(Delivery.since) < end, *_concerns(agency))
+    return _troubles(_rows(session, _holds(agency), end=end))
 
 
-def _troubles(session: Session, *where: Any) -> tuple[Trouble, ...]:
-    query = (
-        select(
-            col(Delivery.id),
-            col(Release.id),
-            col(Release.title),
-            col(Channel.name),
-            col(Release.agency),
-            col(Delivery.state),
-            col(Delivery.held),
-            col(Delivery.due),
-            col(Delivery.since),
-            col(Delivery.reason),
-        )
-        .join(Release, col(Release.id) == col(Delivery.release_id))
-        .join(Channel, col(Channel.id) == col(Delivery.channel_id))
-        .where(*where)
-        .order_by(col(Delivery.since), col(Delivery.id))
+@cache
+def _holds(agency: str | None) -> Select[Any]:
+    delivery = _table("delivery")
+    return _trouble().where(delivery.state.in_(OPEN), delivery.since < bindparam("end"), *_concerns(agency))
+
+
+def _trouble() -> Select[Any]:
+    delivery, release, channel = _table("delivery"), _table("release"), _table("channel")
+    told = [delivery[name] for name in ("state", "held", "due", "since", "reason")]
+    return (
+        select(delivery.id, release.id, release.title, channel.name, release.agency, *told)
+        .where(release.id == delivery.release_id, channel.id == delivery.channel_id)
+        .order_by(delivery.since, delivery.id)
     )
+
+
+def _troubles(rows: Iterable[Any]) -> tuple[Trouble, ...]:
     return tuple(
         Trouble(number, release, title, channel, agency, state.value, held and held.value, due, since, reason)
-        for number, release, title, channel, agency, state, held, due, since, reason in session.execute(query)
+        for number, release, title, channel, agency, state, held, due, since, reason in rows
     )
 
 
@@ -436,7 +482,11 @@ def _became(state: State, unsure: int, newest: int, decided: bool) -> str:
 def _decided(session: Session, deliveries: Sequence[int]) -> set[int]:
     """Those of *deliveries* a person gave a verdict on."""
     objects = {f"delivery {number}": number for number in deliveries}
-    query = select(col(AuditEntry.object)).where(
-        col(AuditEntry.object).in_(objects), col(AuditEntry.action) == "delivery.resolve"
-    )
-    return {objects[name] for name in session.scalars(query)}
+    return {objects[name] for (name,) in plain(session, _verdicts(), objects=[*objects])}
+
+
+@cache
+def _verdicts() -> Select[Any]:
+    entry = _table("audit_entry")
+    these = entry.object.in_(bindparam("objects", expanding=True))
+    return select(entry.object).where(these, entry.action == "delivery.resolve")

@@ -16,20 +16,19 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import groupby, islice
 from operator import itemgetter
-from sys import intern
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import DateTime, Select, String, bindparam, select, type_coerce
+from sqlalchemy import DateTime, Select, bindparam, select, type_coerce
 from sqlmodel import Session, SQLModel
 
 from dissem.channels.adapter import COUNTS
 from dissem.engagement.rollup import CLOSE, INTERACTIONS, NOTHING, TOLERANCE, Values, interactions, known, plus, rated
-from dissem.reports.rows import Reached
+from dissem.reports.rows import Reached, as_kept, plain
 
 CHUNK = 2000  # publications in hand at once
 
-Row = Sequence[Any]  # publication, planned, at, then the counts
+Row = tuple[Any, ...]  # publication, planned, at, then the counts
 
 
 class About(NamedTuple):
@@ -43,8 +42,9 @@ class About(NamedTuple):
 
 @dataclass
 class Looked:
-    """Everything that was read for the period. *fresh*: numbers of the releases published in it."""
+    """Everything that was read for the period until *end*. *fresh*: numbers of the releases published in it."""
 
+    end: datetime
     fresh: Collection[int]
     hours: "_Hours"
     cells: dict[tuple[int, str], tuple[int, Values]] = field(default_factory=dict)
@@ -56,13 +56,14 @@ class Looked:
     seen: set[int] = field(default_factory=set)  # publications of fresh releases
     closed: set[int] = field(default_factory=set)  # publications read for the very end
 
-    def add(self, number: int, about: About, inside: Sequence[Row], before: Row | None, base: Values) -> None:
-        """One publication: its samples that count for the period, the last one before, and what was known then."""
-        final = last_known(inside)
+    def add(self, number: int, about: About, before: Sequence[Row], inside: Sequence[Row], final: Values) -> None:
+        """One publication: samples that count for what was before, those that do for the period, and what was known at
+        its end by these."""
+        base = last_known(before)
         gained = final if base is NOTHING else tuple(map(_gained, final, base))
         self.publications += 1
         self.late += any(row[2] - row[1] > TOLERANCE for row in inside)
-        self.fallen += base is not NOTHING and any(value is not None and value < 0 for value in gained)
+        self.fallen += base is not NOTHING and min(filter(None, gained), default=0) < 0
         readings, total = self.cells.get((about.channel, about.kind), (0, NOTHING))
         self.cells[about.channel, about.kind] = readings + len(inside), plus(total, gained)
         if about.release in self.fresh:
@@ -70,7 +71,9 @@ class Looked:
             self.reach(about.release, final if base is NOTHING else known(final, base))
         else:
             self.older[about.release] = plus(self.older.get(about.release, NOTHING), gained)
-        self.hours.add(before, about.since, inside)
+        self.hours.add(before[-1] if before else None, about.since, inside)
+        if self.end in [row[1] for row in inside]:
+            self.closed.add(number)
 
     def reach(self, release: int, values: Values) -> None:
         """What one of the posts of a fresh *release* had reached at the end."""
@@ -97,7 +100,8 @@ def _gained(final: int | None, base: int | None) -> int | None:
 
 def look(session: Session, start: datetime, end: datetime, zone: ZoneInfo, fresh: Collection[int]) -> Looked:
     """Read the samples of the period; memory holds those of CHUNK publications. *fresh*: releases published in it."""
-    bounds, looked = _Bounds.of(session, start, end), Looked(fresh, _Hours(zone))
+    bounds = _Bounds.of(session, start, end)
+    looked = Looked(bounds.end, fresh, _Hours(zone))
     stream = groupby(_near(session, start, end), key=itemgetter(0))
     while some := {number: list(taken) for number, taken in islice(stream, CHUNK)}:
         _look(session, bounds, some, looked)
@@ -118,18 +122,16 @@ def _look(session: Session, bounds: "_Bounds", some: Mapping[int, list[Row]], lo
     parted = {number: bounds.parted(taken) for number, taken in some.items()}
     parted = {number: (ahead, inside) for number, (ahead, inside) in parted.items() if inside}
     abouts = _about(session, parted)
+    final = {number: last_known(inside) for number, (_ahead, inside) in parted.items()}
     unsure = [
         number
-        for number, (ahead, inside) in parted.items()
+        for number, (ahead, _inside) in parted.items()
         if ((since := abouts[number].since) is None or since < bounds.start)
-        and (not ahead or _lacks(last_known(ahead), last_known(inside)))
+        and (not ahead or _lacks(last_known(ahead), final[number]))
     ]
     earlier = _taken_before(session, unsure, bounds.start)
     for number, (ahead, inside) in parted.items():
-        before = [*earlier.get(number, ()), *ahead]
-        looked.add(number, abouts[number], inside, before[-1] if before else None, last_known(before))
-        if bounds.end in [row[1] for row in inside]:
-            looked.closed.add(number)
+        looked.add(number, abouts[number], [*earlier.get(number, ()), *ahead], inside, final[number])
 
 
 def _lacks(base: Values, final: Values) -> bool:
@@ -164,13 +166,13 @@ def last_known(rows: Sequence[Row]) -> Values:
         return NOTHING
     newest = rows[-1][3:]
     if None not in newest or len(rows) == 1:
-        return tuple(newest)
-    columns = list(zip(*rows, strict=True))[3:]  # most that are missing are so in every row
+        return newest
+    columns = list(zip(*rows, strict=True))[3:]
     return tuple([_newest(column) if value is None else value for value, column in zip(newest, columns, strict=True)])
 
 
 def _newest(column: Sequence[int | None]) -> int | None:
-    if column.count(None) == len(column):
+    if column.count(None) == len(column):  # most that are missing are so in every row
         return None
     return next(value for value in reversed(column) if value is not None)
 
@@ -183,15 +185,14 @@ class _Hours:
         self.zone, self.close = zone, 0
 
     def add(self, before: Row | None, since: datetime | None, inside: Iterable[Row]) -> None:
-        at = before[2] if before else since
+        at, done = (before[2], _interactions(before)) if before else (since, 0)
         for row in inside:
-            if at is not None and row[2] - at <= CLOSE:
-                now, done = _interactions(row), _interactions(before) if before else 0
-                if now is not None and done is not None:
-                    self.close += 1
-                    if now > done:
-                        self._credit(at + (row[2] - at) / 2, now - done)
-            before, at = row, row[2]
+            now = _interactions(row)
+            if at is not None and now is not None and done is not None and row[2] - at <= CLOSE:
+                self.close += 1
+                if now > done:
+                    self._credit(at + (row[2] - at) / 2, now - done)
+            at, done = row[2], now
 
     def _credit(self, moment: datetime, gained: int) -> None:
         local = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(self.zone)
@@ -229,16 +230,16 @@ def _near(session: Session, start: datetime, end: datetime) -> Iterator[Row]:
     """What was taken in the period, by publication and moment."""
     sample = _table("engagement")
     query = _samples().where(sample.at >= start, sample.at <= end + TOLERANCE)
-    query = query.order_by(sample.publication_id, sample.at, sample.planned)
-    # plain tuples of numbers: the garbage collector leaves them alone
-    return map(tuple, session.connection().execute(query.execution_options(yield_per=CHUNK)))
+    query = query.order_by(sample.publication_id, sample.at, sample.planned).execution_options(yield_per=CHUNK)
+    for some in session.connection().execute(query).partitions():  # one by one they cost twice as much
+        yield from map(tuple, some)  # plain tuples of numbers: the garbage collector leaves them alone
 
 
 def _taken_before(session: Session, numbers: Sequence[int], moment: datetime) -> dict[int, list[Row]]:
     """All samples of *numbers* taken before *moment*."""
     found: dict[int, list[Row]] = defaultdict(list)
     if numbers:
-        for row in session.connection().execute(_earlier(), {"numbers": numbers, "moment": moment}):
+        for row in session.connection().execute(_earlier(), {"numbers": numbers, "moment": moment}).all():
             found[row[0]].append(tuple(row))
     return found
 
@@ -253,7 +254,7 @@ def _earlier() -> Select[Any]:
 
 def _public_before(session: Session, bounds: _Bounds) -> Iterable[Any]:
     """Number and release of the posts of releases published in the period that were public before it."""
-    return session.connection().execute(_publics(), {"start": bounds.start, "end": bounds.end}).all()
+    return plain(session, _publics(), start=bounds.start, end=bounds.end)
 
 
 @cache
@@ -272,17 +273,18 @@ def _publics() -> Select[Any]:
 def _about(session: Session, numbers: Collection[int]) -> dict[int, About]:
     if not numbers:
         return {}
+    moment = as_kept(session)
     return {
-        number: About(channel, release, intern(kind), since)
-        for number, channel, release, kind, since in session.connection().execute(_abouts(), {"numbers": [*numbers]})
+        number: About(channel, release, kind, since and moment(since))
+        for number, channel, release, kind, since in plain(session, _abouts(), numbers=[*numbers])
     }
 
 
 @cache
 def _abouts() -> Select[Any]:
     publication, delivery, release = _table("publication"), _table("delivery"), _table("release")
-    columns = (publication.id, publication.channel_id, release.id, type_coerce(release.kind, String))
-    return select(*columns, _moment(publication.published)).where(
+    columns = (publication.id, publication.channel_id, release.id, release.kind, publication.published)
+    return select(*columns).where(
         publication.id.in_(bindparam("numbers", expanding=True)),
         delivery.id == publication.delivery_id,
         release.id == delivery.release_id,

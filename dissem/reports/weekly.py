@@ -41,7 +41,7 @@ from dissem.reports.figures import (
     Totals,
 )
 from dissem.reports.noticing import noticed
-from dissem.reports.rows import About, Cells, Reached, Read, Sent
+from dissem.reports.rows import About, Cells, Reached, Read
 from dissem.store.installation import Installation
 
 OLDER = 10  # earlier releases told, those that gained most
@@ -156,7 +156,9 @@ def reported(
     """
     seen = _Audited(session, period, zone) if source == "samples" else _Seen(session, period, zone, agency)
     over = printed > periods.days(period, zone)[1]
-    past = _past(session, period, zone, seen)
+    totals = _totals(session, period, seen)
+    failures = rows.failures(session, period.start, period.end, agency)
+    past = (*_before(session, period, zone, agency), _this(period, totals, len(failures)))
     return Report(
         period=period,
         zone=zone,
@@ -164,16 +166,16 @@ def reported(
         printed=printed,
         over=over,
         source=source,
-        totals=_totals(session, period, seen),
+        totals=totals,
         glance=figures.glance(past),
         past=past,
-        punctuality=figures.punctuality({one.delivery: (one.published - one.due).total_seconds() for one in seen.sent}),
+        punctuality=figures.punctuality({number: delay for number, _channel, _release, delay in seen.sent}),
         channels=_channels(seen),
         agencies=_agencies(seen),
         platforms=_platforms(seen),
         kinds=_kinds(seen),
         releases=_releases(session, period, seen),
-        failures=rows.failures(session, period.start, period.end, agency),
+        failures=failures,
         holds=rows.holds(session, period.end, agency),
         doubts=rows.doubts(session, period.start, period.end, agency),
         silent=_silent(seen, period.end),
@@ -204,8 +206,8 @@ class _Seen:
         self.places = {number: place for number, place in self.named.items() if agency in (None, place.agency)}
         self.agencies = [one for one in rows.agencies(session) if agency in (None, one[0])]
         everywhere = rows.sent(session, period.start, period.end)
-        self.posts = Counter(one.release for one in everywhere)
-        self.sent = [one for one in everywhere if one.channel in self.places] if agency else everywhere
+        self.posts = Counter(release for _delivery, _channel, release, _delay in everywhere)
+        self.sent = [one for one in everywhere if one[1] in self.places] if agency else everywhere
         self.about = rows.about(session, period.start, period.end)
         self.look(session, period, zone)
         self.groups = _by_channel(self)
@@ -238,7 +240,8 @@ class _Audited(_Seen):
                 period=period.label,
             )
         looked = samples.look(session, period.start, period.end, zone, self.about.keys())
-        self.cells, self.reached, self.older = looked.cells, looked.reached, looked.best(OLDER)
+        self.cells = {key: (readings, *rated(gain), *gain) for key, (readings, gain) in looked.cells.items()}
+        self.reached, self.older = looked.reached, looked.best(OLDER)
         self.read = Read(looked.publications, looked.late, looked.fallen)
         self.hours, self.closed = (looked.hours.sums, looked.hours.close), looked.closed
         kept, _read = rows.cells(session, period.label)
@@ -253,10 +256,10 @@ class _Audited(_Seen):
 
 
 class _Group:
-    """*cells*: readings, interactions and views where there are both, then the gains."""
+    """*releases*: that of each delivery. *cells*: readings, interactions and views where there are both, the gains."""
 
     def __init__(self) -> None:
-        self.sent: list[Sent] = []
+        self.releases: list[int] = []
         self.cells: list[Values] = []
 
     @cached_property
@@ -267,23 +270,19 @@ class _Group:
         """The fields of a Tally."""
         readings, done, views, *total = self.total
         return {
-            "releases": len({one.release for one in self.sent}),
-            "published": len(self.sent),
+            "releases": len(set(self.releases)),
+            "published": len(self.releases),
             "readings": readings,
             **figures.engagement(tuple(total), done or 0, views or 0),
         }
 
 
-def _cell(readings: int, values: Values) -> Values:
-    return (readings, *rated(values), *values)
-
-
 def _by_channel(seen: "_Seen") -> dict[int, _Group]:
     groups: dict[int, _Group] = defaultdict(_Group)
-    for one in seen.sent:
-        groups[one.channel].sent.append(one)
+    for _delivery, channel, release, _delay in seen.sent:
+        groups[channel].releases.append(release)
     for (channel, _kind), cell in seen.cells.items():
-        groups[channel].cells.append(_cell(*cell))
+        groups[channel].cells.append(cell)
     return groups
 
 
@@ -291,7 +290,7 @@ def _together(groups: Mapping[int, _Group], of: Callable[[int], Any]) -> dict[An
     """Those of channels, brought together."""
     found: dict[Any, _Group] = defaultdict(_Group)
     for channel, group in groups.items():
-        found[of(channel)].sent += group.sent
+        found[of(channel)].releases += group.releases
         if group.cells:
             found[of(channel)].cells.append(group.total)
     return found
@@ -337,10 +336,10 @@ def _platforms(seen: _Seen) -> tuple[PlatformRow, ...]:
 
 def _kinds(seen: _Seen) -> tuple[KindRow, ...]:
     groups: dict[str, _Group] = defaultdict(_Group)
-    for one in seen.sent:
-        groups[seen.about[one.release].kind].sent.append(one)
+    for _delivery, _channel, release, _delay in seen.sent:
+        groups[seen.about[release].kind].releases.append(release)
     for (_channel, kind), cell in seen.cells.items():
-        groups[kind].cells.append(_cell(*cell))
+        groups[kind].cells.append(cell)
     return tuple(KindRow(kind=kind, **groups[kind].fields()) for kind in sorted(groups))
 
 
@@ -376,17 +375,16 @@ def _had(reached: Reached) -> dict[str, Any]:
 # What was before
 
 
-def _past(session: Session, period: Period, zone: ZoneInfo, seen: _Seen) -> tuple[Past, ...]:
-    """Up to BEFORE periods since anything was published, and this one."""
-    earlier = list(_earlier(period, zone, rows.first_published(session, seen.agency)))
-    gained = rows.gained(session, [one.label for one in earlier], seen.agency)
+def _before(session: Session, period: Period, zone: ZoneInfo, agency: str | None) -> list[Past]:
+    """Up to BEFORE periods since anything was published, oldest first."""
+    earlier = [*_earlier(period, zone, rows.first_published(session, agency))][::-1]
+    counts = rows.counted(session, [(one.start, one.end) for one in earlier], agency)
+    gained = rows.gained(session, [one.label for one in earlier], agency)
     nothing = rows.Gained(None, None, (0, 0))
-    before = [_one_past(session, one, gained.get(one.label, nothing), seen.agency) for one in earlier]
-    return (*reversed(before), _one_past(session, period, _gained(seen.cells), seen.agency))
+    return [_past(one, count, gained.get(one.label, nothing)) for one, count in zip(earlier, counts, strict=True)]
 
 
-def _one_past(session: Session, period: Period, gained: rows.Gained, agency: str | None) -> Past:
-    count = rows.counted(session, period.start, period.end, agency)
+def _past(period: Period, count: rows.Count, gained: rows.Gained) -> Past:
     done, views = gained.both
     return Past(
         label=period.label,
@@ -399,10 +397,16 @@ def _one_past(session: Session, period: Period, gained: rows.Gained, agency: str
     )
 
 
-def _gained(cells: Cells) -> rows.Gained:
-    values = [values for _readings, values in cells.values()]
-    total = figures.summed(values)
-    return rows.Gained(total[COUNTS.index("views")], figures.interactions(total), figures.both(values))
+def _this(period: Period, totals: Totals, failures: int) -> Past:
+    return Past(
+        label=period.label,
+        releases=totals.releases,
+        published=totals.published,
+        views=totals.gained["views"],
+        interactions=totals.interactions,
+        rate=totals.rate,
+        failures=failures,
+    )
 
 
 def _earlier(period: Period, zone: ZoneInfo, first: datetime | None) -> Iterator[Period]:
@@ -418,7 +422,7 @@ def _earlier(period: Period, zone: ZoneInfo, first: datetime | None) -> Iterator
 
 def _silent(seen: _Seen, end: datetime) -> Silent:
     """Channels made after the period could not speak in it and are left out."""
-    spoke = {one.channel for one in seen.sent}
+    spoke = {channel for _delivery, channel, _release, _delay in seen.sent}
     heard = {seen.places[number].agency for number in spoke} | {one.agency for one in seen.about.values()}
     agencies = [SilentAgency(code, name) for code, name in seen.agencies if code not in heard]
     channels = [
