@@ -4,7 +4,6 @@
 contestants, each a process of its own; `measure` runs them in turn in the same round.
 """
 
-import gc
 import json
 import resource
 import subprocess
@@ -102,10 +101,12 @@ def limit(threads: int, posts: int, urls: list[str]) -> dict[str, float]:
 
 def dissem(home: Path, url: str, senders: int, due: float) -> dict[str, float]:
     """The engine as the daemon runs it, from the due moment to the last outcome written."""
+    from dissem.daemon import memory
     from dissem.queue.engines.threads import Threads
 
+    memory.keep_few_heaps()  # as the daemon does
     installation = city.installed(home, url, senders)
-    gc.freeze()  # as the daemon does
+    memory.collect_often()
     Threads(installation, "benchmark").run(Event(), until_idle=True)
     published, last = _outcome(installation)
     installation.close()

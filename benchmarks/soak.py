@@ -46,6 +46,7 @@ class Soak:
 
     posts: int
     samples: Mapping[str, list[tuple[float, float]]]
+    peak: float = 0.0  # MiB in memory at most
     leaving: float = 0.0  # seconds from SIGTERM to the end
     stuck: int = 0  # in hand after that
     twice: int = 0
@@ -86,6 +87,7 @@ def measure(kind: str, seconds: float, every: float = 5.0) -> Soak:
         with daemons.running(installation.home) as daemon:
             time.sleep(max((start - datetime.now(UTC)).total_seconds(), 0))
             found = Soak(posts, _watched(installation, daemon, seconds, every))
+            found.peak = daemon.peak
             found.leaving = daemon.leave()
         found.stuck = sum(_states(installation)[state] for state in IN_HAND)
         with daemons.running(installation.home) as daemon:
@@ -156,6 +158,7 @@ def main() -> None:
     for name in found.samples:
         tenths = " ".join(f"{value:.0f}" for value in found.tenths(name))
         print(f"{name:12} {tenths}; by the slope {found.growth(name):+.1%} over the time")
+    print(f"at most {found.peak:.0f} MiB in memory")
     print(f"SIGTERM: left within {found.leaving:.1f} s, {found.stuck} stuck")
     print(
         f"in the end: {', '.join(f'{many} {state}' for state, many in found.ends.items())}; "

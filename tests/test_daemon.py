@@ -1,12 +1,15 @@
 """The daemon process: alone on SQLite, alive in the table, jobs beside the queue, an orderly end."""
 
+import gc
 import json
 import logging
 import os
+import platform
 import signal
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,7 +21,7 @@ from sqlmodel import select
 
 from dissem import redaction
 from dissem.clock import utc_now
-from dissem.daemon import job_runs
+from dissem.daemon import job_runs, memory
 from dissem.daemon.jobs import read_jobs
 from dissem.daemon.run import BEAT, LOCK, JsonLines, alone, new_owner, run
 from dissem.errors import Conflict
@@ -340,6 +343,69 @@ def test_a_second_signal_ends_the_process_at_once_and_frees_the_lock(installatio
         assert process.wait(20) == 1
 
     assert run(installation, engine=Doing()) == 0
+
+
+# Memory
+
+_HEAPS = """
+import ctypes, re, threading
+from dissem.daemon.memory import keep_few_heaps
+
+class Text(ctypes.Structure):
+    _fields_ = [("start", ctypes.c_char_p), ("size", ctypes.c_size_t)]
+
+print(keep_few_heaps())
+library = ctypes.CDLL(None)
+library.malloc.restype, library.open_memstream.restype = ctypes.c_void_p, ctypes.c_void_p
+all_here = threading.Barrier(12)
+def allocate():
+    all_here.wait()
+    library.malloc(100)
+    all_here.wait()
+threads = [threading.Thread(target=allocate) for _ in range(12)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+told = Text()
+stream = library.open_memstream(ctypes.byref(told, Text.start.offset), ctypes.byref(told, Text.size.offset))
+library.malloc_info(0, ctypes.c_void_p(stream))
+library.fclose(ctypes.c_void_p(stream))
+print(len(re.findall(b"<heap ", told.start)))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the heaps of another C library are its own affair")
+def test_all_threads_share_two_heaps() -> None:
+    done = subprocess.run([sys.executable, "-c", _HEAPS], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["True", "2"]
+
+
+def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: object())
+
+    assert memory.keep_few_heaps() is False
+
+
+def test_garbage_is_collected_often_while_the_daemon_works(installation: Installation) -> None:
+    class Ring:
+        def __init__(self) -> None:
+            self.itself = self
+
+    def leave_rings_behind(stop: Event, tick: Tick) -> None:
+        for _ in range(3 * memory.GARBAGE):
+            alive.add(Ring())
+        left.append(len(alive))
+
+    alive: weakref.WeakSet[Ring] = weakref.WeakSet()
+    left: list[int] = []
+    before = gc.get_threshold()
+    gc.set_threshold(50_000, *before[1:])  # as the commands have it
+    try:
+        run(installation, engine=Doing(leave_rings_behind))
+    finally:
+        gc.set_threshold(*before)
+
+    assert left[0] < 2 * memory.GARBAGE
 
 
 # Logging

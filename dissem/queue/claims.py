@@ -106,6 +106,15 @@ class Claims:
             self._free.forget()
             return []
 
+    def foresee(self, moment: datetime) -> None:
+        """Look for what will be due at *moment*, so that it can be claimed then without a look."""
+        with self.database.read() as session:
+            self._free.foresee(session, moment)
+
+    def foresaw(self, now: datetime) -> bool:
+        """Whether what is due *now* was foreseen; asked again, it was not."""
+        return self._free.foresaw(now)
+
     def rehearse(self, now: datetime) -> None:
         """Run the statements of a claim once over nothing: the first one that is due need not wait until they are
         built."""

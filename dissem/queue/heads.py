@@ -157,6 +157,18 @@ class Found:
     def __init__(self) -> None:
         self._heads: list[Head] = []
         self._at: datetime | None = None
+        self._foreseen: datetime | None = None
+
+    def foresee(self, session: Session, moment: datetime) -> None:
+        """Look for what will be due at *moment*."""
+        self._heads, self._at, self._foreseen = find(session, moment), moment, moment
+
+    def foresaw(self, now: datetime) -> bool:
+        """Whether *now* was foreseen; asked again, it was not."""
+        foreseen = self._foreseen is not None and timedelta(0) <= now - self._foreseen < GOOD_FOR
+        if foreseen:
+            self._foreseen = None
+        return foreseen
 
     def take(
         self, session: Session, now: datetime, limit: int, choose: Callable[[Sequence[Head]], list[Head]]

@@ -15,7 +15,8 @@ from dissem.queue.recorder import Recorder
 
 log = logging.getLogger(__name__)
 
-FIRST = 8
+FIRST = 8  # of a burst, claimed before the others
+UNWRITTEN = 8  # times as many as are on the wire: so many are in hand at most
 
 
 class Senders:
@@ -47,9 +48,11 @@ class Senders:
         """How many more to claim: twice as many as are on the wire may wait. None while enough of them do, and of a
         burst a few first, which leave while the others are claimed."""
         with self._change:
+            if self._has_enough():
+                return 0
             if not self._waiting and not self._sending.total():
                 return min(FIRST, 2 * self.size)
-            return 0 if self._has_enough() else 3 * self.size - len(self._waiting) - self._sending.total()
+            return 3 * self.size - len(self._waiting) - self._sending.total()
 
     def await_room(self, seconds: float) -> bool:
         """Wait until there is room, at most so long; answers whether there was none at first."""
@@ -60,7 +63,8 @@ class Senders:
             return True
 
     def _has_enough(self) -> bool:
-        return len(self._waiting) > self.size
+        """Also when the database is slower than the platforms: what is not written yet is in doubt if we die."""
+        return len(self._waiting) > self.size or len(self._in_hand) > UNWRITTEN * self.size
 
     def in_hand(self) -> list[Claimed]:
         with self._change:
@@ -137,3 +141,4 @@ class Senders:
     def _written(self, claimed: Claimed) -> None:
         with self._change:
             self._in_hand.pop(claimed.delivery.id or 0, None)
+            self._room.notify()

@@ -37,6 +37,8 @@ LONGEST = timedelta(seconds=1)  # between two looks, whatever is due: lets lease
 CALM = timedelta(seconds=5)  # the same while nothing is in hand or due: every look costs, and the bell wakes us
 SPACING = 0.02  # seconds between two turns: what comes in quick succession is taken together
 BUSY = timedelta(seconds=0.25)  # when something is due whose lane is not free
+FORESIGHT = timedelta(seconds=0.03)  # before the next due time: what will be due then is looked for
+FORESEEN = due.Look(due=True, unready=False, doubtful=False, left_over=False, coming=None)
 AHEAD = timedelta(seconds=60)  # `until_idle` waits for what is due this soon
 GRACE = 25.0  # seconds that what is in hand gets after a stop
 _AWAY = (DissemError, OperationalError, InterfaceError)  # the database is busy, full, or restarts
@@ -105,11 +107,14 @@ class Threads(Engine):
         try:
             self._renew(now)  # first: what is in our hand must not be swept because we could not look for a while
             self._sweep(now)
-            with self.database.read() as session:
-                look = due.look(session, now)
+            if foreseen := self.claims.foresaw(now):
+                look = FORESEEN
+            else:
+                with self.database.read() as session:
+                    look = due.look(session, now)
             more = self._take(look, now)
             tick(now)
-            return timedelta(0) if more else self._pause(look, now)
+            return timedelta(0) if more or foreseen else self._pause(look)
         except _AWAY as error:  # nothing was claimed, or its lease will end: nothing is lost
             log.error("cannot look for work: %s", _said(error))
             return LONGEST
@@ -183,12 +188,14 @@ class Threads(Engine):
         return self._known
 
     def _room(self, channels: Mapping[int, str]) -> dict[str, int]:
-        """How many more posts each host may get: half of the senders serve one, and as many may wait."""
+        """How many more posts each host may get: half of the senders serve one, and twice as many may wait. Were there
+        more, one slow host could fill the line in which all wait."""
         hosts = {host for host in channels.values() if host}
         if len(hosts) < 2:
             return {}
         serving = self._senders.hosts()
-        return {host: self._senders.size - serving[host] for host in hosts}
+        most = self._senders.size + self._senders.size // 2
+        return {host: most - serving[host] for host in hosts}
 
     def _probe(self, number: int, host: str) -> None:
         """Ask a platform that failed by a read. Whatever comes of it, its breaker closes or stays open for another
@@ -215,11 +222,20 @@ class Threads(Engine):
             claiming.renew(self.database, owner=self.claims.owner, fences=in_hand, lease=lease, now=now)
             self._renewed = now
 
-    def _pause(self, look: due.Look, now: datetime) -> timedelta:
-        """Until the next moment. What is due already and waits for its lane must not make others late."""
-        moments = [m for m in (look.coming, self.carrier.breakers.next_probe()) if m]
+    def _pause(self, look: due.Look) -> timedelta:
+        """Until the next moment, or until shortly before, when what will be due is looked for. What is due already and
+        waits for its lane must not make others late."""
+        if look.coming and look.coming - self.now() < FORESIGHT:
+            self.claims.foresee(look.coming)
+        now = self.now()  # this turn took its time
         longest = BUSY if look.anything else LONGEST if self._has_in_hand() else CALM
-        return min([longest, *(max(m - now, timedelta(0)) for m in moments)]) or BUSY
+        probe = self.carrier.breakers.next_probe()
+        if probe:
+            longest = min(longest, max(probe - now, timedelta(0)) or BUSY)
+        if look.coming is None:
+            return longest
+        left = look.coming - now
+        return min(longest, left - FORESIGHT if left > FORESIGHT else max(left, timedelta(0)))
 
     def _idle(self) -> bool:
         if self._has_in_hand():
