@@ -144,11 +144,13 @@ def _release(number: int, at: datetime) -> dict[str, Any]:
 
 
 def read(home: Path, url: str) -> dict[str, float]:
-    """One reading of everything that is due."""
+    """One reading of everything that is due, as `dissem engagement collect` does it."""
+    from dissem.cli.main import GARBAGE
     from dissem.engagement.collect import collect
 
     installation = city.installed(home, url, 2)
     gc.collect()
+    gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])
     before, began = _used(), time.perf_counter()
     collected = collect(installation, now=datetime.now(UTC), limit=10 * POSTS)
     seconds, after = time.perf_counter() - began, _used()

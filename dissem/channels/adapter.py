@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -23,6 +24,7 @@ from dissem.errors import DissemError
 
 KINDS = ("press_release", "photo", "infographic", "video")
 COUNTS = ("views", "reach", "likes", "comments", "shares", "saves", "clicks", "watch_seconds")
+_counted = attrgetter(*COUNTS)
 
 
 class Certainty(StrEnum):
@@ -221,6 +223,12 @@ class Counts:
     watch_seconds: int | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
     why: Mapping[str, Why] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        """Raises TypeError for what is no whole number: no sum would be right that holds it."""
+        for value in _counted(self):
+            if value is not None and not isinstance(value, int):
+                raise TypeError(f"a count is a {type(value).__name__}")
 
 
 @dataclass(frozen=True)

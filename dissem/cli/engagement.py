@@ -246,17 +246,19 @@ def _midnight(day: str, zone: "ZoneInfo", *, after: bool = False) -> datetime | 
 def _written(file: Path, rows: Iterable[Mapping[str, Any]], zone: "ZoneInfo") -> int:
     """Write *rows* one by one; the file is there whole or not at all. Answers how many."""
     import csv
+    from functools import lru_cache, partial
 
     from dissem.engagement.ledger import COLUMNS
     from dissem.reports.csv import cell
 
+    as_cell = lru_cache(maxsize=10_000)(partial(cell, zone=zone))  # names and titles come again with every reading
     half, count = file.with_name(f".{file.name}.part"), 0
     try:
         with half.open("w", encoding="utf-8", newline="") as out:
             writer = csv.writer(out)
             writer.writerow(COLUMNS)
             for row in rows:
-                writer.writerow([cell(row[name], zone) for name in COLUMNS])
+                writer.writerow([as_cell(row[name]) for name in COLUMNS])
                 count += 1
         half.replace(file)
     except OSError as error:

@@ -4,23 +4,21 @@ A crash between reading and storing loses nothing: the plan is still not taken, 
 collectors at once do no harm either, see `dissem.engagement.storing`.
 """
 
-import json
 import logging
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
-from itertools import islice, zip_longest
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Select, Text, bindparam, cast, select
-from sqlmodel import Session, SQLModel
+from sqlalchemy import select
+from sqlmodel import Session
 
-from dissem.channels.adapter import Adapter, Counts, Gone, Receipt
+from dissem.channels.adapter import Counts, Gone
 from dissem.channels.errors import ChannelError, Throttled, Unauthorized, Unreachable
 from dissem.channels.registry import adapter_class
+from dissem.engagement.asking import Batch, addressed, cut, in_turn
 from dissem.engagement.outcomes import Outcomes
 from dissem.engagement.plans import Due, due
 from dissem.engagement.storing import Read, Stored, store
@@ -52,17 +50,8 @@ class Collected:
         self.reasons.setdefault(channel.name, error.reason())
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Samples of one channel, as many as one request can carry."""
-
-    channel: Channel
-    adapter: Adapter
-    samples: Sequence[Due]
-
-
 Answers = Mapping[str, Counts | Gone]  # by remote id
-Answered = tuple[Batch, Mapping[int, str], Answers]  # with the remote id of each publication
+Answered = tuple[Batch, Answers]
 
 
 def collect(installation: Installation, *, now: datetime, limit: int, readers: int = READERS) -> Collected:
@@ -78,7 +67,7 @@ def collect(installation: Installation, *, now: datetime, limit: int, readers: i
         config, zone = installation.config.engagement, installation.zone
         found = due(session, now=now, config=config, zone=zone, lasts=lasts)
     total, outcomes = Collected(), Outcomes(now)
-    batches = _in_turn(_batches(installation, found, channels, total), limit)
+    batches = in_turn(_batches(installation, found, channels, total), limit)
     for done in _readings(installation, batches, readers):
         answered = list(_settled(done, total, outcomes))
         stored = _store(installation, answered, now)
@@ -103,14 +92,11 @@ def _lasts(channel: Channel) -> timedelta | None:
 
 
 def _batches(
-    installation: Installation, found: Sequence[Due], channels: Mapping[int, Channel], total: Collected
+    installation: Installation, found: Mapping[int, Sequence[Due]], channels: Mapping[int, Channel], total: Collected
 ) -> list[Iterator[Batch]]:
     """The batches of each channel that can be asked."""
-    by_channel: dict[int, list[Due]] = defaultdict(list)
-    for one in found:
-        by_channel[one.channel].append(one)
     lines = []
-    for number, samples in by_channel.items():
+    for number, samples in found.items():
         channel = channels[number]
         try:
             adapter = installation.adapters.of(channel)
@@ -120,23 +106,8 @@ def _batches(
         if not adapter.facts.counts:
             total.unavailable += len(samples)
             continue
-        lines.append(_cut(channel, adapter, samples))
+        lines.append(cut(channel, adapter, samples))
     return lines
-
-
-def _cut(channel: Channel, adapter: Adapter, samples: Sequence[Due]) -> Iterator[Batch]:
-    size = adapter.facts.batch
-    return (Batch(channel, adapter, samples[at : at + size]) for at in range(0, len(samples), size))
-
-
-def _in_turn(lines: Sequence[Iterator[Batch]], limit: int) -> Iterator[Batch]:
-    """One batch of each channel, then the next of each, until *limit* publications are reached."""
-    left = limit
-    for row in zip_longest(*lines):
-        for batch in row:
-            if batch is not None and left > 0:
-                yield replace(batch, samples=batch.samples[:left])
-                left -= len(batch.samples)
 
 
 # Reading
@@ -153,8 +124,8 @@ def _readings(installation: Installation, batches: Iterator[Batch], readers: int
     pool = ThreadPoolExecutor(readers, thread_name_prefix="engagement")
     try:
         while True:
-            for batch in islice(batches, 2 * readers - len(waiting)):
-                waiting[pool.submit(_measure, installation, batch, stopped)] = batch
+            for batch in _addressed(installation, list(islice(batches, 2 * readers - len(waiting)))):
+                waiting[pool.submit(_measure, batch, stopped)] = batch
             if not waiting:
                 return
             done, _others = wait(waiting, return_when=FIRST_COMPLETED)
@@ -163,40 +134,30 @@ def _readings(installation: Installation, batches: Iterator[Batch], readers: int
         pool.shutdown(cancel_futures=True)
 
 
-def _measure(installation: Installation, batch: Batch, stopped: set[int]) -> Answered:
+def _addressed(installation: Installation, batches: Sequence[Batch]) -> Sequence[Batch]:
+    if not batches:
+        return batches
+    with installation.database.read() as session:
+        return addressed(session, batches)
+
+
+def _measure(batch: Batch, stopped: set[int]) -> Answered:
     """What the platform says of *batch*; nothing if its channel was stopped meanwhile. One that refuses our login, asks
     us to wait or does not answer is stopped here, before the next batch can begin."""
-    channel = batch.samples[0].channel
+    channel = batch.channel.id or 0
     if channel in stopped:
-        return batch, {}, {}
-    with installation.database.read() as session:
-        rows = session.connection().execute(_receipts(), {"numbers": [one.publication for one in batch.samples]}).all()
-    receipts = [Receipt(remote_id, url, _names(also)) for _number, remote_id, url, also in rows]
+        return batch, {}
     try:
-        answers = batch.adapter.measure(receipts)
+        return batch, batch.adapter.measure([receipt for receipt, _post in batch.posts])
     except (Unauthorized, Throttled, Unreachable):
         stopped.add(channel)
         raise
-    return batch, {number: remote_id for number, remote_id, *_rest in rows}, answers
-
-
-@cache
-def _receipts() -> Select[Any]:
-    table = SQLModel.metadata.tables["publication"]
-    return select(table.c.id, table.c.remote_id, table.c.url, cast(table.c.also, Text)).where(
-        table.c.id.in_(bindparam("numbers", expanding=True))
-    )
-
-
-def _names(also: str) -> tuple[str, ...]:
-    """The list in *also*, which is empty mostly, and then not worth to be decoded."""
-    return tuple(json.loads(also)) if also != "[]" else ()
 
 
 def _settled(done: Readings, total: Collected, outcomes: Outcomes) -> Iterator[Answered]:
     """What was answered; what failed is counted."""
     for batch, reading in done:
-        number = batch.samples[0].channel
+        number = batch.channel.id or 0
         try:
             answered = reading.result()
         except ChannelError as error:
@@ -207,7 +168,7 @@ def _settled(done: Readings, total: Collected, outcomes: Outcomes) -> Iterator[A
             total.failure(batch.channel, _defect(error), len(batch.samples))
             outcomes.failed(number, _defect(error))
         else:
-            if answered[2]:
+            if answered[1]:
                 outcomes.answered(number)
             yield answered
 
@@ -224,10 +185,9 @@ def _defect(error: Exception) -> DissemError:
 def _store(installation: Installation, answered: Sequence[Answered], now: datetime) -> Stored:
     """Samples, what is gone, and the roll-up, as one transaction. What the platform left out stays due."""
     reads = [
-        Read(one.publication, one.channel, one.plan, answers.get(names.get(one.publication, "")), counts)
-        for batch, names, answers in answered
-        for counts in (batch.adapter.facts.counts,)
-        for one in batch.samples
+        Read(publication, plan, post, answers.get(receipt.id), batch.adapter.facts.counts)
+        for batch, answers in answered
+        for (plan, publication, _published), (receipt, post) in zip(batch.samples, batch.posts, strict=True)
     ]
     if not any(one.answer for one in reads):
         return Stored(left_out=len(reads))

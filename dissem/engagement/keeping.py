@@ -16,7 +16,8 @@ from sqlalchemy import delete, func, select, update
 from sqlmodel import Session, col
 
 from dissem.channels.adapter import COUNTS
-from dissem.engagement.rollup import closed_until, day_of
+from dissem.engagement.arithmetic import day_of
+from dissem.engagement.rollup import closed_until
 from dissem.models import Engagement, EngagementDay
 from dissem.store.installation import Installation
 

@@ -6,9 +6,11 @@ the older ones cannot be read any more; so after an outage one reading catches u
 """
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -19,6 +21,7 @@ from dissem.clock import week_bounds
 from dissem.config import EngagementSection
 from dissem.models import Engagement, Publication, Reading
 
+AT_ONCE = 1000  # candidates in memory
 PATIENCE = timedelta(days=30)  # how long after its last plan a publication that could not be read is still tried
 LAST_LOOK = timedelta(hours=4)  # before the end of a post that does not last
 MARGIN = timedelta(hours=1)  # before its end a post may be gone already
@@ -92,12 +95,9 @@ def planned(publication: Publication, plans: Plans, *, now: datetime, last: Last
     return plans.due(publication.published, last, now)
 
 
-class Due(NamedTuple):
-    """A sample to take."""
-
-    publication: int
-    channel: int
-    plan: datetime
+# A sample to take: its plan, the publication, and when that became public. There are many, and a plain tuple of such
+# values is none of the garbage collector's business.
+Due = tuple[datetime, int, datetime]
 
 
 def due(
@@ -107,9 +107,9 @@ def due(
     config: EngagementSection,
     zone: ZoneInfo,
     lasts: Mapping[int, timedelta] | None = None,
-) -> list[Due]:
-    """Every sample that is due, those planned last first, as they can still be taken in time. Channels whose platform
-    asked for a pause are left out until it is over. *lasts*: by channel, how long its posts are shown.
+) -> dict[int, list[Due]]:
+    """Every sample that is due, by channel, those planned last first, as they can still be taken in time. Channels
+    whose platform asked for a pause are left out until it is over. *lasts*: by channel, how long its posts are shown.
 
     Looks at what was published since the longest age and `PATIENCE`, a range of the index on `published`; the newest
     plan and sample of each come from the two indexes that begin with the publication, so that no sample row is read
@@ -117,12 +117,16 @@ def due(
     """
     usual = Plans(config, zone)
     brief = {channel: Plans(config, zone, span) for channel, span in (lasts or {}).items()}
-    found = []
-    for number, channel, published, *last in session.execute(_candidates(now, config)):
-        plan = brief.get(channel, usual).due(published, Last(*last), now)
+    found: dict[int, list[Due]] = defaultdict(list)
+    candidates = session.connection().execute(_candidates(now, config)).partitions()
+    for number, channel, published, planned, at in chain.from_iterable(candidates):
+        last = Last(planned, at) if planned else NEVER
+        plan = brief.get(channel, usual).due(published, last, now)
         if plan is not None:
-            found.append(Due(number, channel, plan))
-    return sorted(found, key=lambda one: (one.plan, one.publication), reverse=True)
+            found[channel].append((plan, number, published))
+    for samples in found.values():
+        samples.sort(reverse=True)
+    return found
 
 
 def _candidates(now: datetime, config: EngagementSection) -> Any:
@@ -133,10 +137,14 @@ def _candidates(now: datetime, config: EngagementSection) -> Any:
         for moment in (col(Engagement.planned), col(Engagement.at))
     ]
     paused = select(col(Reading.channel_id)).where(col(Reading.free_at) > now)
-    return select(col(Publication.id), col(Publication.channel_id), col(Publication.published), *newest).where(
-        col(Publication.published) > horizon,
-        col(Publication.published) <= now,
-        col(Publication.removed).is_(None),
-        col(Publication.gone).is_(None),
-        col(Publication.channel_id).not_in(paused),
+    return (
+        select(col(Publication.id), col(Publication.channel_id), col(Publication.published), *newest)
+        .where(
+            col(Publication.published) > horizon,
+            col(Publication.published) <= now,
+            col(Publication.removed).is_(None),
+            col(Publication.gone).is_(None),
+            col(Publication.channel_id).not_in(paused),
+        )
+        .execution_options(yield_per=AT_ONCE)
     )

@@ -18,10 +18,10 @@ from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from dissem.channels.adapter import COUNTS
-from dissem.engagement.rollup import INTERACTIONS as INTERACTIONS
-from dissem.engagement.rollup import Values, rated
-from dissem.engagement.rollup import interactions as interactions
-from dissem.engagement.rollup import summed as summed
+from dissem.engagement.arithmetic import INTERACTIONS as INTERACTIONS
+from dissem.engagement.arithmetic import Values, rated
+from dissem.engagement.arithmetic import interactions as interactions
+from dissem.engagement.arithmetic import summed as summed
 from dissem.reports.noticed import Noticed
 
 PUNCTUAL = 60  # seconds after due that still count as on time

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from dissem.channels.adapter import COUNTS
-from dissem.engagement.rollup import NOTHING, Values, known
+from dissem.engagement.arithmetic import NOTHING, Values, known
 from dissem.reports import figures
 from dissem.reports.figures import Link
 from dissem.reports.noticed import ReasonKept

@@ -15,7 +15,8 @@ from sqlalchemy import CompoundSelect, Select, bindparam, case, func, literal, o
 from sqlmodel import Session, SQLModel
 
 from dissem.channels.adapter import COUNTS
-from dissem.engagement.rollup import INTERACTIONS, READ, Values
+from dissem.engagement.arithmetic import INTERACTIONS, Values
+from dissem.engagement.sums import READ
 from dissem.models import ChannelState, State
 from dissem.reports.figures import Doubts, Link, Trouble
 

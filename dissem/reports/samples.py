@@ -23,7 +23,17 @@ from sqlalchemy import DateTime, Select, bindparam, select, type_coerce
 from sqlmodel import Session, SQLModel
 
 from dissem.channels.adapter import COUNTS
-from dissem.engagement.rollup import CLOSE, INTERACTIONS, NOTHING, TOLERANCE, Values, interactions, known, plus, rated
+from dissem.engagement.arithmetic import (
+    CLOSE,
+    INTERACTIONS,
+    NOTHING,
+    TOLERANCE,
+    Values,
+    interactions,
+    known,
+    plus,
+    rated,
+)
 from dissem.reports.rows import Reached, as_kept, plain
 
 CHUNK = 2000  # publications in hand at once
@@ -200,7 +210,7 @@ class _Hours:
 
 
 def _interactions(row: Row) -> int | None:
-    """`rollup.interactions`, without a slice."""
+    """`arithmetic.interactions`, without a slice."""
     said = [value for value in _interacted(row) if value is not None]
     return sum(said) if said else None
 

@@ -20,7 +20,8 @@ from sqlmodel import Session
 
 from dissem.channels.adapter import COUNTS
 from dissem.clock import local_day
-from dissem.engagement.rollup import NOTHING, YOUNG, Values, closed_until, rated
+from dissem.engagement.arithmetic import NOTHING, YOUNG, Values, rated
+from dissem.engagement.rollup import closed_until
 from dissem.errors import WrongInput, told
 from dissem.reports import figures, periods, rows, samples
 from dissem.reports.figures import (

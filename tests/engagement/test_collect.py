@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from dissem.channels.adapter import COUNTS, Counts, Facts, Gone, Receipt
 from dissem.channels.errors import ChannelError, Refused, Throttled, Unauthorized, Unreachable
 from dissem.config import EngagementSection
-from dissem.engagement import rollup
+from dissem.engagement import arithmetic, rollup
 from dissem.engagement.collect import Collected, collect
 from dissem.engagement.plans import Last, Plans, due, planned
 from dissem.errors import WrongInput, told
@@ -109,10 +109,13 @@ def test_the_query_finds_what_the_rule_for_one_publication_says(installation: In
     with installation.database.read() as session:
         found = due(session, now=now, config=CONFIG, zone=JAKARTA)
 
-    assert [(one.publication, one.plan) for one in found] == [
-        (publications[3].id, MONDAY + 74 * HOUR),
-        (publications[2].id, MONDAY + 54 * HOUR),
-    ]
+    fourth, third = publications[3], publications[2]
+    assert found == {
+        channel.id: [
+            (MONDAY + 74 * HOUR, fourth.id, fourth.published),
+            (MONDAY + 54 * HOUR, third.id, third.published),
+        ]
+    }
 
 
 # Reading and storing
@@ -240,6 +243,21 @@ def test_one_channel_that_fails_keeps_no_other_from_being_read(
 
     assert (result.read, result.failed) == (1, 1)
     assert (str(error) if isinstance(error, ChannelError) else "KeyError") in told(result.reasons["ill"])
+
+
+@pytest.mark.parametrize("odd", [12.5, "12", [12]])
+def test_what_is_no_whole_number_is_never_counted_and_spoils_no_other_channel(
+    installation: Installation, town: Town, boards: dict[str, Board], odd: Any
+) -> None:
+    town.published(town.channel("ill"), MONDAY)
+    town.published(town.channel("well"), MONDAY)
+    boards["ill"] = Board()
+    boards["ill"].meanwhile = lambda receipts: Counts(views=odd)
+
+    result = read(installation, MONDAY + HOUR)
+
+    assert (result.read, result.failed) == (1, 1)
+    assert "The adapter made a mistake" in told(result.reasons["ill"])
 
 
 def test_a_channel_whose_settings_cannot_be_used_is_a_failure_with_its_reason(
@@ -389,7 +407,7 @@ def test_a_late_reading_belongs_to_the_day_it_was_taken(
 ) -> None:
     town.published(town.channel("board"), NEXT_MONDAY - 3 * HOUR)
 
-    read(installation, NEXT_MONDAY + rollup.TOLERANCE + timedelta(microseconds=1))
+    read(installation, NEXT_MONDAY + arithmetic.TOLERANCE + timedelta(microseconds=1))
 
     assert views_by_day(town) == {date(2026, 11, 30): 10}
 
@@ -474,18 +492,3 @@ def test_making_the_roll_up_anew_repairs_what_somebody_changed(installation: Ins
         rollup.rebuild(session, JAKARTA)
 
     assert [row[:5] for row in town.days()] == [(date(2026, 11, 23), publication.channel_id, "press_release", 1, 7)]
-
-
-def test_rows_of_the_roll_up_are_summed_by_channel_and_kind_and_none_stays_none(
-    installation: Installation, town: Town
-) -> None:
-    publication = town.published(town.channel("board"), MONDAY)
-    for day, views in ((1, 5), (2, None), (3, 8), (9, 8)):
-        town.sample(publication, MONDAY + day * DAY, **({} if views is None else {"views": views}))
-    with installation.database.write() as session:
-        rollup.rebuild(session, JAKARTA)
-
-    with installation.database.read() as session:
-        sums = rollup.rolled_up(session, date(2026, 11, 23), date(2026, 11, 29))
-
-    assert sums == {(publication.channel_id, "press_release"): (3, (8, *[None] * 7))}

@@ -3,17 +3,21 @@
 import csv
 import io
 import json
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from counted import DAY, HOUR, MONDAY, Town
+from counted import DAY, HOUR, JAKARTA, MONDAY, Town
 
+from dissem.channels.adapter import COUNTS
+from dissem.cli.engagement import _written
 from dissem.cli.main import main
 from dissem.cli.sparks import BLOCKS, PLAIN, spark
 from dissem.desk import people
 from dissem.desk.acting import Acting
+from dissem.engagement.ledger import COLUMNS
 from dissem.models import Engagement, ForeignPost, Role
 from dissem.store.installation import Installation
 
@@ -151,6 +155,52 @@ def test_an_export_has_a_line_for_every_reading_and_runs_nothing_in_a_spreadshee
     assert (rows[0]["likes"], rows[0]["views"], rows[2]["fell"]) == ("4", "", "likes")
     assert "shares=few" in rows[2]["unavailable"]
     assert rows[0]["read"] == "2026-11-24T00:00:00+07:00"
+
+
+def test_an_export_names_every_count_and_all_that_a_reading_belongs_to(run: Run, town: Town, tmp_path: Path) -> None:
+    number = sampled(town)
+    file = tmp_path / "ledger.csv"
+
+    run("engagement", "export", "--out", str(file))
+
+    *_earlier, last = csv.DictReader(io.StringIO(file.read_text(encoding="utf-8")))
+    belongs = {"agency": "kominfo", "channel": "toot", "platform": "mastodon", "release": str(number)}
+    assert last.items() >= {**belongs, "kind": "press_release", "url": "https://toot.example/1"}.items()
+    assert [last[name] for name in COUNTS] == ["", "", "6", "1", "", "", "", ""]
+    assert last["unavailable"].split() == [
+        "views=none",
+        "reach=none",
+        "shares=few",
+        "saves=none",
+        "clicks=none",
+        "watch_seconds=none",
+    ]
+
+
+@pytest.mark.parametrize("begins", ["=", "+", "-", "@", "\t=", " ="])
+def test_no_text_of_an_export_is_a_formula(run: Run, town: Town, tmp_path: Path, begins: str) -> None:
+    evil = f"{begins}cmd()"
+    post = town.published(town.channel("toot"), MONDAY, town.release(evil), url=evil, remote_id=evil)
+    town.sample(post, MONDAY + HOUR, views=-1)
+    file = tmp_path / "ledger.csv"
+
+    run("engagement", "export", "--out", str(file))
+
+    (row,) = csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"), newline=""))
+    assert [row[name] for name in ("title", "url", "remote_id")] == [f"'{evil}"] * 3
+    assert row["views"] == "-1"
+
+
+def test_an_export_holds_one_reading_at_a_time(tmp_path: Path) -> None:
+    row = dict.fromkeys(COLUMNS, 1)
+    tracemalloc.start()
+
+    count = _written(tmp_path / "ledger.csv", ({**row, "title": f"Judul {n}"} for n in range(20_000)), JAKARTA)
+    _now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert count == 20_000
+    assert peak < 20_000 * 300  # bytes: a row alone has more than a thousand
 
 
 def test_an_export_of_some_days_has_both_ends(run: Run, town: Town, tmp_path: Path) -> None:
