@@ -225,17 +225,19 @@ class Threads(Engine):
     def _pause(self, look: due.Look) -> timedelta:
         """Until the next moment, or until shortly before, when what will be due is looked for. What is due already and
         waits for its lane must not make others late."""
-        if look.coming and look.coming - self.now() < FORESIGHT:
+        busy = self._has_in_hand()
+        foresight = timedelta(0) if busy else FORESIGHT  # in a steady flow it would cost a turn for each post
+        if look.coming and look.coming - self.now() < foresight:
             self.claims.foresee(look.coming)
         now = self.now()  # this turn took its time
-        longest = BUSY if look.anything else LONGEST if self._has_in_hand() else CALM
+        longest = BUSY if look.anything else LONGEST if busy else CALM
         probe = self.carrier.breakers.next_probe()
         if probe:
             longest = min(longest, max(probe - now, timedelta(0)) or BUSY)
         if look.coming is None:
             return longest
         left = look.coming - now
-        return min(longest, left - FORESIGHT if left > FORESIGHT else max(left, timedelta(0)))
+        return min(longest, left - foresight if left > foresight else max(left, timedelta(0)))
 
     def _idle(self) -> bool:
         if self._has_in_hand():
