@@ -70,8 +70,9 @@ class Database:
         """A session that sees one moment and changes nothing."""
         with self._explained(), Session(self._reader, expire_on_commit=False, autoflush=False) as session:
             yield session
-            session.expunge_all()  # what was changed in it stays unwritten
-            session.commit()  # after a rollback psycopg forgets what it has prepared
+            if not self.is_sqlite:  # which may not write here; after a rollback psycopg forgets what it has prepared
+                session.expunge_all()  # what was changed in it stays unwritten
+                session.commit()
 
     @contextmanager
     def write(self) -> Iterator[Session]:
